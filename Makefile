@@ -1,0 +1,45 @@
+# The one way to set up, run and check the project, here and in CI. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-setup format bench lock clean
+
+UV_COMPILE = uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
+	--python-version 3.11
+
+help: ## 列出全部目标 List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+setup: ## 准备 .venv，不启动任何程序 Prepare .venv, start nothing
+	@scripts/setup
+
+run: setup ## 以演示数据启动节点 Start a node with demo data (data/demo)
+	@printf '%s\n' \
+		'启动后请试：浏览器打开就绪行（ready）中 http= 的地址；按 Ctrl-C 停止。' \
+		'Once the line "ready" is there: open its http= address in a browser; Ctrl-C stops the node.' \
+		'  .venv/bin/xibiao status' \
+		'  .venv/bin/xibiao --help' >&2
+	@exec .venv/bin/xibiao up --demo --data data/demo
+
+test: test-setup ## 全部检查与测试 All checks and tests, as CI runs them
+	@scripts/check
+
+test-setup:
+	@scripts/setup test
+
+format: test-setup ## 统一代码格式 Format the code, mend what lint can mend
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+bench: test-setup ## 性能测试，可选 BENCH="P1 P6" Benchmarks, all or those of BENCH
+	@.venv/bin/python -m loadtest.bench $(BENCH)
+
+lock: ## 重新锁定依赖（需要 uv） Lock the requirements anew (needs uv)
+	$(UV_COMPILE) --upgrade requirements/runtime.in -o requirements/runtime.txt
+	$(UV_COMPILE) --upgrade requirements/test.in -o requirements/test.txt
+	echo 'setuptools>=77' | $(UV_COMPILE) --upgrade - -o scripts/build.txt
+
+clean: ## 删除 .venv、缓存与演示数据 Remove .venv, caches and the demo data
+	rm -rf .venv data/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .coverage *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,12 @@
+"""The HTTP face of the register: thin; every rule lives below it.
+
+- `app`                 builds the application: hot writes before the framework, FastAPI for the rest
+- `registration_routes` register, batch, read, change, life cycle, reserve
+- `import_routes`       upload, progress, result, pause, resume, confirm
+- `log_routes`          checkpoint, tiles, entry bundles, receipts (C2SP)
+- `operation_routes`    status, health, readiness, metrics
+- `log_reader`          checkpoint, tiles and proofs out of the database
+- `access_control`      bearer key -> actor
+- `problems`            the one translator: errors -> RFC 9457 problem documents
+- `exchange`            reading bodies within limits, writing JSON
+"""

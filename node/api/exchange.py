@@ -1,0 +1,69 @@
+"""Reading request bodies within limits and writing JSON answers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from node.errors import InvalidInput, LimitExceeded, Problem
+from node.registration.requests import MAX_KEY_LENGTH, IdempotencyKey
+
+T = TypeVar("T")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body; raise LimitExceeded as soon as it is known to pass `limit` bytes."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(limit: int) -> LimitExceeded:
+    return LimitExceeded(f"请求超过 {limit} 字节", f"The request exceeds {limit} bytes")
+
+
+def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decode a JSON body strictly; raise InvalidInput naming the place of the first fault."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        where = path.rstrip("`").removeprefix("$").removeprefix(".")
+        problem = Problem(where, "invalid", f"{where}:格式有误", message)
+        raise InvalidInput("数据有误", "The data is not valid", problems=[problem]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise InvalidInput(
+            "不是有效的 JSON", "The body is not valid JSON", code="malformed_json"
+        ) from error
+
+
+def idempotency_key(request: Request, body: bytes) -> IdempotencyKey | None:
+    """Return the Idempotency-Key with the digest of the request it came with, or None.
+
+    The digest covers method, path and body: the same key on another request is a mismatch.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        problem = Problem("Idempotency-Key", "malformed", "长度1~255", "1 … 255 printable characters")
+        raise InvalidInput("Idempotency-Key 有误", "Malformed Idempotency-Key", problems=[problem])
+    prelude = f"{request.method} {request.scope['path']}\n".encode()
+    return IdempotencyKey(key, hashlib.sha256(prelude + body).digest())
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """Return a value as JSON."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

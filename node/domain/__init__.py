@@ -1,0 +1,12 @@
+"""Values and rules: no framework, no I/O, no clock, no randomness.
+
+- `identifiers`     schemes, grammar, canonical form, check characters, suffix profiles, recognition
+- `prefix`          a prefix, its states and what they allow
+- `template`        versioned templates: attributes, tiers, Handle indexes, validation
+- `record`          what is registered, its canonical content and its life cycle
+- `handle_value`    one value of a Handle record
+- `disclosure`      what the public may see of a record
+- `rare_earth`      products, REO arithmetic and balance rules
+- `log_entry`       the public leaf of one change
+- `merkle_tree`, `tiles`, `signed_note`, `checkpoint`, `tlog_proof`   the tamper-evident log
+"""

@@ -1,0 +1,128 @@
+"""What the genealogy rules need to know of a lot, and the rules between a lot and its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import msgspec
+
+from node.domain.rare_earth import (
+    DISTRIBUTION,
+    exceeds_inputs,
+    is_recycler_feed,
+    made_before,
+    reo_per_kg,
+)
+from node.domain.record import Parent
+from node.errors import Problem
+
+RECYCLING = "REC"
+
+
+class LotFacts(msgspec.Struct, frozen=True):
+    """Facts of one lot, of a file or of the register.
+
+    `reo_per_kg`: kg REO in one kg as received, or None when the analysis does not say;
+    `produced_on`: proleptic Gregorian ordinal, or None; `stage`: ORE … REC or "";
+    `status`: record status for a registered lot, "" for a lot of a file; `net_kg`: or None.
+    """
+
+    reo_per_kg: float | None
+    produced_on: int | None
+    stage: str
+    status: str = ""
+    net_kg: float | None = None
+
+
+def facts_of(attributes: Mapping[str, str], status: str = "") -> LotFacts:
+    """Derive the facts of a valid `ree-batch` record from its attribute texts."""
+    number = _reader(attributes)
+    total = number("tre_pct")
+    shares = [number(name) or 0.0 for name in DISTRIBUTION]
+    per_kg = (
+        reo_per_kg(total, attributes.get("tre_basis", ""), number("moisture_pct") or 0.0, shares)
+        if total is not None
+        else None
+    )
+    made = attributes.get("produced_on")
+    return LotFacts(
+        reo_per_kg=per_kg,
+        produced_on=date.fromisoformat(made).toordinal() if made else None,
+        stage=attributes.get("stage", ""),
+        status=status,
+        net_kg=number("net_kg"),
+    )
+
+
+class _reader:
+    """Reads numbers out of attribute texts; "<0.01" counts as its limit, "ND" as nothing."""
+
+    def __init__(self, attributes: Mapping[str, str]) -> None:
+        self._attributes = attributes
+
+    def __call__(self, name: str) -> float | None:
+        text = self._attributes.get(name, "").lstrip("<=")
+        return float(text) if text and text != "ND" else None
+
+
+def genealogy_faults(
+    lot: LotFacts, parents: Sequence[Parent], known: Mapping[str, LotFacts]
+) -> list[Problem]:
+    """Return what contradicts itself between a lot and those of its parents that are known.
+
+    T-1: no lot is older than its source. R-1 (稀土管理条例 art. 11): a recycler uses scrap only.
+    MB-3: a lot holds no more REO than was taken for it; checked when every parent and mass is known.
+    """
+    problems: list[Problem] = []
+    for parent in parents:
+        source = known.get(parent.id)
+        if source is None:
+            continue
+        if (
+            lot.produced_on is not None
+            and source.produced_on is not None
+            and made_before(lot.produced_on, source.produced_on)
+        ):
+            problems.append(
+                Problem(
+                    "attributes.produced_on",
+                    "child_before_parent",
+                    f"生产日期早于原料批次 {parent.id} 的生产日期",
+                    f"Produced before its source lot {parent.id}",
+                )
+            )
+        if lot.stage == RECYCLING and not is_recycler_feed(source.stage):
+            problems.append(
+                Problem(
+                    "parents",
+                    "ore_to_recycler",
+                    f"综合利用企业不得使用矿产品原料({parent.id});《稀土管理条例》第十一条",
+                    f"A recycler may not use mineral products ({parent.id}); Regulation art. 11",
+                )
+            )
+    return problems + _mass_excess(lot, parents, known)
+
+
+def _mass_excess(
+    lot: LotFacts, parents: Sequence[Parent], known: Mapping[str, LotFacts]
+) -> list[Problem]:
+    if lot.reo_per_kg is None or lot.net_kg is None or not parents:
+        return []
+    taken = 0.0
+    for parent in parents:
+        source = known.get(parent.id)
+        if source is None or source.reo_per_kg is None or not parent.kg:
+            return []
+        taken += float(parent.kg) * source.reo_per_kg
+    held = lot.net_kg * lot.reo_per_kg
+    if not exceeds_inputs(held, taken):
+        return []
+    return [
+        Problem(
+            "attributes.net_kg",
+            "mass_excess",
+            f"折REO {held:.1f} kg 超过所用原料的 {taken:.1f} kg",
+            f"Holds {held:.1f} kg REO, more than the {taken:.1f} kg taken from its sources",
+        )
+    ]

@@ -1,0 +1,18 @@
+"""Reading bulk files: from whatever people upload to rows that may be registered.
+
+- `limits`, `table_shape`, `table_reader`   open a file, know its columns, hand out chunks
+- `encoding`, `dialect`, `header_aliases`   how its bytes, fields and titles are meant
+- `csv_reader`, `xlsx_reader`, `ndjson_reader`   one format each
+- `chunk_rows`            a chunk's bytes to rows of text, with what was wrong in them
+- `cell_repair`           one cell: numbers, dates, full-width forms, invisible characters
+- `identifier_repair`     one identifier: slips that can be undone without a guess
+- `name_repair`           product and party names: aliases, mojibake, line breaks
+- `row_checks`            the figures of one row against each other
+- `chunk_analysis`        all of the above for one chunk, by column; runs in a process pool
+- `column_evidence`       what only the whole file can tell
+- `lot_facts`, `genealogy`, `duplicates`, `file_review`   rows against each other and the register
+- `findings`, `finding_texts`   what was noticed, what follows, and the sentences shown
+- `result_file`           the same file back with 状态, 原因, 建议
+
+Everything here is pure or reads one file; the database is only known to `job`, which drives it.
+"""

@@ -1,0 +1,68 @@
+"""A picture of prefixes, templates and keys that requests read without asking the database.
+
+It is at most `refresh_s` old; whoever changes one of the three refreshes it at once in this
+process. A prefix or key put out of force elsewhere is therefore obeyed within a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from node.domain.prefix import Prefix
+from node.domain.template import TemplateCatalogue
+from node.errors import XibiaoError
+from node.storage import key_queries, prefix_queries, template_queries
+from node.storage.engine import Database
+from node.storage.key_queries import StoredKey
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One consistent reading of the three tables."""
+
+    prefixes: dict[str, Prefix]
+    templates: TemplateCatalogue
+    keys: dict[str, StoredKey]
+
+
+class Directory:
+    """Keeps the picture fresh. `refresh` once before use, then `run` in the background."""
+
+    def __init__(self, database: Database, *, refresh_s: float = 1.0) -> None:
+        self._database = database
+        self._refresh_s = refresh_s
+        self._picture = Picture({}, TemplateCatalogue(()), {})
+
+    @property
+    def now(self) -> Picture:
+        """Return the latest picture."""
+        return self._picture
+
+    def serves(self, prefix: str) -> bool:
+        """Say whether a prefix is one of this node's, whatever its state."""
+        return prefix in self._picture.prefixes
+
+    async def refresh(self) -> None:
+        """Read the three tables again."""
+        async with self._database.read() as scope:
+            prefixes = await prefix_queries.everyone(scope)
+            templates = await template_queries.everyone(scope)
+            keys = await key_queries.everyone(scope)
+        known = self._picture.templates
+        if [t.reference for t in templates] != [t.reference for t in known.templates()]:
+            known = TemplateCatalogue(templates)
+        self._picture = Picture({p.name: p for p in prefixes}, known, {k.id: k for k in keys})
+
+    async def run(self) -> None:
+        """Refresh for ever; a database that is down leaves the last picture in force."""
+        while True:
+            await asyncio.sleep(self._refresh_s)
+            try:
+                await self.refresh()
+            except XibiaoError as error:
+                _log.warning("directory_refresh_failed", code=error.code)

@@ -1,0 +1,303 @@
+"""Change, suspend, resume and revoke a record, and reserve identifiers.
+
+Each is one transaction: lock the record, judge, append the next revision, keep the answer. Every
+revision names its actor and reason and the digest of the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from node.domain.identifiers import Identifier
+from node.domain.record import (
+    Action,
+    Content,
+    Source,
+    Status,
+    content_digest,
+    decode_content,
+    status_after,
+)
+from node.errors import (
+    IdempotencyMismatch,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    Problem,
+    Unavailable,
+    WrongState,
+)
+from node.registration.admission import (
+    as_texts,
+    checked_parents,
+    identify,
+    served_prefix,
+    value_faults,
+)
+from node.registration.directory import Directory, Picture
+from node.registration.genealogy import Genealogy
+from node.registration.minting import Minter
+from node.registration.register import ATTEMPTS, moment
+from node.registration.requests import (
+    Actor,
+    ChangeRequest,
+    IdempotencyKey,
+    ItemResult,
+    ReserveRequest,
+    StatusRequest,
+)
+from node.registration.sealing import Sealer
+from node.storage import idempotency_queries, record_queries
+from node.storage.engine import Database, Retry, WriteScope
+from node.storage.idempotency_queries import AnswerToKeep
+from node.storage.record_queries import LockedRecord
+
+MAX_REASON = 500
+# The next state of a record, derived from the one stored.
+Edit = Callable[[Content, Picture], Content]
+_results = msgspec.json.Decoder(tuple[ItemResult, ...])
+
+
+class LifeCycle:
+    """Everything that happens to a record after its registration, and before it."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        sealer: Sealer,
+        minter: Minter,
+        genealogy: Genealogy,
+        clock: Callable[[], datetime],
+        *,
+        max_batch: int = 5_000,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._sealer = sealer
+        self._minter = minter
+        self._genealogy = genealogy
+        self._clock = clock
+        self._max_batch = max_batch
+        self._on_commit = on_commit
+
+    async def change(
+        self, text: str, request: ChangeRequest, *, actor: Actor, key: IdempotencyKey | None = None
+    ) -> ItemResult:
+        """Change attributes, parents or values of an active or suspended record."""
+        identifier = self._owned(text, actor)
+
+        def edit(content: Content, picture: Picture) -> Content:
+            return _changed(content, request, identifier, picture)
+
+        return await self._revise(
+            identifier, Action.CHANGE, request.reason, request.revision, edit, actor, key
+        )
+
+    async def set_status(
+        self,
+        text: str,
+        action: Action,
+        request: StatusRequest,
+        *,
+        actor: Actor,
+        key: IdempotencyKey | None = None,
+    ) -> ItemResult:
+        """Suspend, resume or revoke a record (`action` says which)."""
+        identifier = self._owned(text, actor)
+        return await self._revise(
+            identifier, action, request.reason, request.revision, _unchanged, actor, key
+        )
+
+    def _owned(self, text: str, actor: Actor) -> Identifier:
+        picture = self._directory.now
+        identifier = identify(text, picture)
+        actor.require_prefix(served_prefix(identifier.prefix, picture).name)
+        return identifier
+
+    async def _revise(
+        self,
+        identifier: Identifier,
+        action: Action,
+        reason: str,
+        seen_revision: int,
+        edit: Edit,
+        actor: Actor,
+        key: IdempotencyKey | None,
+    ) -> ItemResult:
+        _check_reason(reason)
+        at = moment(self._clock)
+
+        async def effect(scope: WriteScope) -> tuple[ItemResult, ...]:
+            locked = await record_queries.lock(scope, [identifier.key])
+            found = locked.get(identifier.key)
+            if found is None:
+                raise NotFound(f"未登记:{identifier.key}", f"Not registered: {identifier.key}")
+            if seen_revision and seen_revision != found.revision:
+                raise WrongState(
+                    f"记录已是第 {found.revision} 版,请刷新后再改",
+                    f"The record is at revision {found.revision}; read it again",
+                    code="revision_passed",
+                )
+            content = edit(decode_content(found.content), self._directory.now)
+            content = _next_revision(content, found, action, actor, reason, at)
+            await self._check_parents(content)
+            return (await self._append(scope, content, action, locked),)
+
+        return (await self._once(actor, key, at, effect))[0]
+
+    async def _check_parents(self, content: Content) -> None:
+        (verdict,) = await self._genealogy.judge([content])
+        if isinstance(verdict, Exception):
+            raise verdict
+
+    async def _append(
+        self, scope: WriteScope, content: Content, action: Action, locked: dict[str, LockedRecord]
+    ) -> ItemResult:
+        change, receipt = self._sealer.seal(content, action)
+        await record_queries.append(scope, [change], locked)
+        return ItemResult(
+            outcome="changed",
+            identifier=content.identifier,
+            revision=content.revision,
+            status=content.status,
+            at=content.at,
+            receipt=receipt,
+        )
+
+    async def reserve(
+        self, request: ReserveRequest, *, actor: Actor, key: IdempotencyKey | None = None
+    ) -> tuple[ItemResult, ...]:
+        """Reserve named identifiers, or a range of minted ones; the holder registers them later."""
+        count = request.count + len(request.identifiers)
+        if not 0 < count <= self._max_batch:
+            raise LimitExceeded(
+                f"一次预留 1~{self._max_batch} 个", f"Reserve 1 … {self._max_batch} at a time"
+            )
+        at = moment(self._clock)
+
+        async def effect(scope: WriteScope) -> tuple[ItemResult, ...]:
+            return await self._reserve(scope, named + minted, request, actor, at)
+
+        named = [self._owned(text, actor).key for text in request.identifiers]
+        minted = await self._minted(request, actor) if request.count else []
+        return await self._once(actor, key, at, effect)
+
+    async def _minted(self, request: ReserveRequest, actor: Actor) -> list[str]:
+        prefix = served_prefix(request.prefix, self._directory.now)
+        actor.require_prefix(prefix.name)
+        return await self._minter.mint_for(prefix, as_texts(request.attributes), request.count)
+
+    async def _reserve(
+        self,
+        scope: WriteScope,
+        keys: Sequence[str],
+        request: ReserveRequest,
+        actor: Actor,
+        at: str,
+    ) -> tuple[ItemResult, ...]:
+        sealed = {}
+        for key in keys:
+            content = Content(
+                identifier=key,
+                object_class=request.object_class,
+                template="",
+                attributes={},
+                source=Source("api"),
+                status=Status.RESERVED,
+                revision=1,
+                actor=actor.id,
+                at=at,
+                test=self._directory.now.prefixes[key.partition("/")[0]].is_test,
+            )
+            sealed[key] = self._sealer.seal(content, Action.RESERVE)
+        changes = [sealed[key][0] for key in sorted(sealed)]
+        created = await record_queries.insert_new(scope, changes)
+        return tuple(
+            ItemResult("reserved", key, 1, Status.RESERVED, at, sealed[key][1])
+            if key in created
+            else ItemResult(
+                "refused", key, code="already_registered", zh="该标识已被占用", en="Taken"
+            )
+            for key in keys
+        )
+
+    async def _once(
+        self,
+        actor: Actor,
+        key: IdempotencyKey | None,
+        at: str,
+        effect: Callable[[WriteScope], Awaitable[tuple[ItemResult, ...]]],
+    ) -> tuple[ItemResult, ...]:
+        """Run an effect once for each idempotency key, in one transaction with its answer."""
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._database.write() as scope:
+                    if key is not None:
+                        kept = await idempotency_queries.find(scope, [(actor.id, key.key)])
+                        if (answer := kept.get((actor.id, key.key))) is not None:
+                            if answer.request_sha256 != key.request_sha256:
+                                raise IdempotencyMismatch
+                            return _results.decode(answer.answer)
+                    results = await effect(scope)
+                    if key is not None:
+                        body = msgspec.json.encode(results)
+                        await idempotency_queries.keep(
+                            scope,
+                            [AnswerToKeep(actor.id, key.key, key.request_sha256, body, at)],
+                        )
+            except Retry:
+                await asyncio.sleep(0.002 * attempt)
+                continue
+            self._on_commit()
+            return results
+        raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip() or len(reason) > MAX_REASON:
+        problem = Problem(
+            "reason", "required", "请填写原因(500字以内)", "Give a reason, ≤ 500 chars"
+        )
+        raise InvalidInput("缺少原因", "A reason is required", problems=[problem])
+
+
+def _unchanged(content: Content, _picture: Picture) -> Content:
+    return content
+
+
+def _changed(
+    content: Content, request: ChangeRequest, identifier: Identifier, picture: Picture
+) -> Content:
+    """Apply a change to the stored content and judge the result as a whole."""
+    given = {name: value for name, value in request.attributes.items() if value is not None}
+    kept = {n: v for n, v in content.attributes.items() if n not in request.attributes}
+    attributes = kept | as_texts(given)
+    problems = picture.templates.rules(content.template).faults(attributes)
+    parents = content.parents
+    if request.parents is not None:
+        parents = checked_parents(request.parents, identifier, problems)
+    values = content.values if request.values is None else request.values
+    problems += value_faults(values)
+    if problems:
+        raise InvalidInput("数据有误", "The data is not valid", problems=problems)
+    return msgspec.structs.replace(content, attributes=attributes, parents=parents, values=values)
+
+
+def _next_revision(
+    content: Content, found: LockedRecord, action: Action, actor: Actor, reason: str, at: str
+) -> Content:
+    return msgspec.structs.replace(
+        content,
+        status=status_after(action, Status(found.status)),
+        revision=found.revision + 1,
+        previous=content_digest(found.content),
+        actor=actor.id,
+        reason=reason.strip(),
+        at=at,
+    )

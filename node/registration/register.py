@@ -1,0 +1,338 @@
+"""The only way a record enters the register.
+
+`Registrar.register` takes items as callers sent them; `Registrar.store` is its second half, used by
+the importer whose worker processes have admitted and sealed the rows already. One transaction holds
+the records, their changes, their claims on the log, their open edges and the answers to repeat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from node.domain.record import (
+    Action,
+    Content,
+    Source,
+    Status,
+    content_digest,
+    decode_content,
+    differing_fields,
+    same_business_facts,
+)
+from node.errors import (
+    AlreadyRegistered,
+    IdempotencyMismatch,
+    LimitExceeded,
+    Problem,
+    Unavailable,
+    XibiaoError,
+)
+from node.registration.admission import Admitted, admit, content_of
+from node.registration.directory import Directory, Picture
+from node.registration.genealogy import Genealogy
+from node.registration.minting import Minter
+from node.registration.requests import (
+    Actor,
+    IdempotencyKey,
+    Item,
+    ItemResult,
+    ProblemView,
+    Receipt,
+)
+from node.registration.sealing import Sealer
+from node.storage import idempotency_queries, record_queries
+from node.storage.engine import Database, ReadScope, Retry, WriteScope
+from node.storage.idempotency_queries import AnswerToKeep
+from node.storage.record_queries import LockedRecord, NewChange
+
+ATTEMPTS = 8
+_results = msgspec.json.Decoder(tuple[ItemResult, ...])
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One record ready to be stored, with what its caller will be told."""
+
+    content: Content
+    change: NewChange
+    receipt: Receipt
+    open_parents: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Request:
+    """One caller's items and the results to be, in the same order (`results` is filled here)."""
+
+    items: Sequence[Item]
+    actor: Actor
+    source_kind: str
+    key: IdempotencyKey | None = None
+    results: tuple[ItemResult, ...] = field(default=())
+
+
+def moment(clock: Callable[[], datetime]) -> str:
+    """Return the time as records write it: UTC, milliseconds, Z."""
+    return clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Registrar:
+    """Registers items. Safe to call concurrently; holds no state of its own."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        sealer: Sealer,
+        minter: Minter,
+        genealogy: Genealogy,
+        clock: Callable[[], datetime],
+        *,
+        max_batch: int = 5_000,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._sealer = sealer
+        self._minter = minter
+        self._genealogy = genealogy
+        self._clock = clock
+        self._max_batch = max_batch
+        self._on_commit = on_commit
+
+    async def register(
+        self,
+        items: Sequence[Item],
+        *,
+        actor: Actor,
+        source_kind: str,
+        key: IdempotencyKey | None = None,
+    ) -> tuple[ItemResult, ...]:
+        """Register up to `max_batch` items, each judged for itself; return a result for each.
+
+        Durable when it returns. With a `key` seen before, the first answer is returned again and
+        nothing happens; with another request under the same key it raises IdempotencyMismatch.
+        """
+        if len(items) > self._max_batch:
+            raise LimitExceeded(
+                f"一次最多 {self._max_batch} 条", f"At most {self._max_batch} items a request"
+            )
+        request = Request(items, actor, source_kind, key)
+        (failure,) = await self.register_all([request])
+        if failure is not None:
+            raise failure
+        return request.results
+
+    async def register_all(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
+        """Serve several requests in one transaction (the coalescer's entry).
+
+        Fills `results` of each request; the returned list has an error instead where a request as
+        a whole was refused (idempotency mismatch). Raises only when the transaction failed.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                failures = await self._attempt(requests)
+            except Retry:
+                # Another transaction took one of our keys, or a deadlock was broken: let it end.
+                await asyncio.sleep(0.002 * attempt)
+                continue
+            self._on_commit()
+            return failures
+        raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
+
+    async def _attempt(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
+        at = moment(self._clock)
+        # 1. What was answered before is answered again.
+        async with self._database.read() as reading:
+            failures, unanswered = await self._replay(reading, requests)
+        # 2. Judge, mint and seal the rest, before any lock is taken.
+        prepared = [await self._prepare(request, at) for request in unanswered]
+        if not unanswered:
+            return failures
+        async with self._database.write() as scope:
+            # 3. Store all of it in one go, and settle what existed already.
+            outcomes = await self.store(scope, [s for row in prepared for s in row.sealed()], at)
+            for request, row in zip(unanswered, prepared, strict=True):
+                request.results = row.results(outcomes)
+            # 4. Keep the answers, in the same transaction as their effects.
+            await idempotency_queries.keep(scope, _answers(unanswered, at))
+        return failures
+
+    async def _replay(
+        self, scope: ReadScope, requests: Sequence[Request]
+    ) -> tuple[list[XibiaoError | None], list[Request]]:
+        keys = [(r.actor.id, r.key.key) for r in requests if r.key is not None]
+        kept = await idempotency_queries.find(scope, keys)
+        failures: list[XibiaoError | None] = []
+        unanswered: list[Request] = []
+        for request in requests:
+            failures.append(None)
+            answer = kept.get((request.actor.id, request.key.key)) if request.key else None
+            if request.key is None or answer is None:
+                unanswered.append(request)
+            elif answer.request_sha256 != request.key.request_sha256:
+                failures[-1] = IdempotencyMismatch()
+            else:
+                request.results = _results.decode(answer.answer)
+        return failures, unanswered
+
+    async def _prepare(self, request: Request, at: str) -> _Prepared:
+        picture, now = self._directory.now, self._clock()
+        rows = [_judged(item, request.actor, picture, now) for item in request.items]
+        keys = await self._minter.identify(rows)
+        contents = [
+            row
+            if isinstance(row, XibiaoError)
+            else content_of(
+                row,
+                key,
+                actor=request.actor,
+                source=Source(request.source_kind, row.document),
+                at=at,
+            )
+            for row, key in zip(rows, keys, strict=True)
+        ]
+        prepared = _Prepared()
+        for content, verdict in zip(contents, await self._genealogy.judge(contents), strict=True):
+            if isinstance(content, XibiaoError):
+                prepared.rows.append(refused(content))
+            elif isinstance(verdict, XibiaoError):
+                prepared.rows.append(refused(verdict, content.identifier))
+            else:
+                prepared.rows.append(self.seal(content, verdict))
+        return prepared
+
+    def seal(self, content: Content, open_parents: tuple[str, ...]) -> Sealed:
+        """Seal a first revision."""
+        change, receipt = self._sealer.seal(content, Action.REGISTER)
+        return Sealed(content, change, receipt, open_parents)
+
+    async def store(
+        self, scope: WriteScope, rows: Sequence[Sealed], at: str
+    ) -> dict[int, ItemResult]:
+        """Store sealed records in the caller's transaction; return results by `id(row)`.
+
+        A record that exists with the same facts is a `duplicate`; with other facts, `refused`; a
+        reserved one becomes registered when its holder registers it.
+        """
+        if not rows:
+            return {}
+        ordered = sorted(rows, key=lambda row: row.content.identifier)
+        created = await record_queries.insert_new(scope, [row.change for row in ordered])
+        results: dict[int, ItemResult] = {}
+        late: list[Sealed] = []
+        for row in ordered:
+            if row.content.identifier in created:
+                created.discard(row.content.identifier)  # a second one in the batch is late
+                results[id(row)] = registered(row)
+            else:
+                late.append(row)
+        if late:
+            await self._settle(scope, late, results)
+        fresh = [row for row in ordered if results[id(row)].outcome == "registered"]
+        await self._genealogy.link(scope, fresh, at)
+        return results
+
+    async def _settle(
+        self, scope: WriteScope, late: Sequence[Sealed], results: dict[int, ItemResult]
+    ) -> None:
+        existing = await record_queries.lock(scope, [row.content.identifier for row in late])
+        claims: list[NewChange] = []
+        for row in late:
+            found = existing[row.content.identifier]
+            stored = decode_content(found.content)
+            if found.status == Status.RESERVED and stored.actor == row.content.actor:
+                claimed = self._claim(row, found)
+                claims.append(claimed.change)
+                results[id(row)] = registered(claimed)
+                existing[row.content.identifier] = LockedRecord(
+                    found.identifier, "active", 2, found.change_id, claimed.change.content
+                )
+            else:
+                results[id(row)] = _existing(row, found, stored)
+        await record_queries.append(scope, claims, existing)
+
+    def _claim(self, row: Sealed, reserved: LockedRecord) -> Sealed:
+        content = msgspec.structs.replace(
+            row.content,
+            revision=reserved.revision + 1,
+            previous=content_digest(reserved.content),
+        )
+        change, receipt = self._sealer.seal(content, Action.REGISTER)
+        return Sealed(content, change, receipt, row.open_parents)
+
+
+@dataclass(slots=True)
+class _Prepared:
+    rows: list[Sealed | ItemResult] = field(default_factory=list)
+
+    def sealed(self) -> list[Sealed]:
+        return [row for row in self.rows if isinstance(row, Sealed)]
+
+    def results(self, outcomes: dict[int, ItemResult]) -> tuple[ItemResult, ...]:
+        return tuple(outcomes[id(row)] if isinstance(row, Sealed) else row for row in self.rows)
+
+
+def _judged(item: Item, actor: Actor, picture: Picture, now: datetime) -> Admitted | XibiaoError:
+    try:
+        return admit(item, actor, picture, now)
+    except XibiaoError as error:
+        return error
+
+
+def _answers(requests: Sequence[Request], at: str) -> list[AnswerToKeep]:
+    return [
+        AnswerToKeep(r.actor.id, r.key.key, r.key.request_sha256, _encoder.encode(r.results), at)
+        for r in requests
+        if r.key is not None
+    ]
+
+
+def registered(row: Sealed) -> ItemResult:
+    """Return the result of a record that has just been stored."""
+    return ItemResult(
+        outcome="registered",
+        identifier=row.content.identifier,
+        revision=row.content.revision,
+        status=row.content.status,
+        at=row.content.at,
+        receipt=row.receipt,
+        pending_parents=row.open_parents,
+    )
+
+
+def _existing(row: Sealed, found: LockedRecord, stored: Content) -> ItemResult:
+    """Say what stands in the way; only to its own registrar are differences named."""
+    own = stored.actor == row.content.actor
+    if own and same_business_facts(row.content, stored):
+        return ItemResult(
+            outcome="duplicate",
+            identifier=found.identifier,
+            revision=found.revision,
+            status=found.status,
+            at=stored.at,
+        )
+    problems = [
+        Problem(name, "differs", "与已登记内容不同", "Differs from what is registered")
+        for name in (differing_fields(row.content, stored)[:20] if own else ())
+    ]
+    return refused(AlreadyRegistered(problems=problems), row.content.identifier)
+
+
+def refused(error: XibiaoError, identifier: str = "") -> ItemResult:
+    """Return the result of an item that was not accepted."""
+    return ItemResult(
+        outcome="refused",
+        identifier=identifier,
+        code=error.code,
+        zh=error.zh,
+        en=error.en,
+        problems=tuple(
+            ProblemView(p.field, p.code, p.zh, p.en, p.suggestion) for p in error.problems
+        ),
+    )

@@ -1,0 +1,57 @@
+"""From the state of a record to what is stored and logged of it.
+
+The log holds a keyed tag of the identifier and a salted commitment to the content, never the
+content: a public log of plain suffixes would hand competitors the production list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from node.domain.log_entry import LogEntry, commitment, encode, id_tag
+from node.domain.merkle_tree import leaf_hash
+from node.domain.record import Action, Content, encode_content
+from node.registration.requests import Receipt
+from node.storage.record_queries import NewChange
+
+SALT_BYTES = 32
+
+
+class Sealer:
+    """Makes stored changes out of contents. Holds the identifier-tag key; picklable for pools."""
+
+    def __init__(self, tag_key: bytes, random_bytes: Callable[[int], bytes]) -> None:
+        self._tag_key = tag_key
+        self._random_bytes = random_bytes
+
+    def seal(self, content: Content, action: Action) -> tuple[NewChange, Receipt]:
+        """Return the change to store and the receipt to hand out."""
+        data = encode_content(content)
+        salt = self._random_bytes(SALT_BYTES)
+        committed = commitment(salt, data)
+        leaf = encode(
+            LogEntry(
+                kind=action.value,
+                at=content.at,
+                object_class=content.object_class,
+                source_kind=content.source.kind,
+                revision=content.revision,
+                is_test=content.test,
+                id_tag=id_tag(self._tag_key, content.identifier),
+                commitment=committed,
+            )
+        )
+        change = NewChange(
+            identifier=content.identifier,
+            revision=content.revision,
+            action=action.value,
+            object_class=content.object_class,
+            template=content.template,
+            status=content.status.value,
+            is_test=content.test,
+            at=content.at,
+            content=data,
+            salt=salt,
+            leaf=leaf,
+        )
+        return change, Receipt(leaf_hash(leaf).hex(), committed.hex())

@@ -1,0 +1,132 @@
+"""Import jobs and what became of their rows, chunk by chunk.
+
+A chunk's outcomes are written in the transaction that registers its rows, together with the
+number of the next chunk: after a crash the job goes on exactly behind what is durable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node.storage.engine import ReadScope, WriteScope
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """An import job; `options` and `progress` are JSON texts owned by the importer."""
+
+    id: str
+    state: str
+    filename: str
+    sha256: str
+    size_bytes: int
+    actor: str
+    options: str
+    progress: str
+    next_chunk: int
+    error: str
+    created_at: str
+    updated_at: str
+
+
+_COLUMNS = (
+    "id, state, filename, sha256, size_bytes, actor, options, progress, next_chunk, error,"
+    " created_at, updated_at"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM import_job "  # noqa: S608 - a constant
+
+
+async def add(scope: WriteScope, job: StoredJob) -> None:
+    """Store a new job."""
+    await scope.rows_affected(
+        f"INSERT INTO import_job ({_COLUMNS})"  # noqa: S608 - a constant
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        (
+            job.id,
+            job.state,
+            job.filename,
+            job.sha256,
+            job.size_bytes,
+            job.actor,
+            job.options,
+            job.progress,
+            job.next_chunk,
+            job.error,
+            job.created_at,
+            job.updated_at,
+        ),
+    )
+
+
+async def find(scope: ReadScope, job_id: str) -> StoredJob | None:
+    """Return a job, or None."""
+    rows = await scope.rows(_SELECT + "WHERE id = $1", (job_id,))
+    return StoredJob(*rows[0]) if rows else None
+
+
+async def latest_of_file(scope: ReadScope, sha256: str) -> StoredJob | None:
+    """Return the newest job made of a file with this digest, or None."""
+    rows = await scope.rows(
+        _SELECT + "WHERE sha256 = $1 ORDER BY created_at DESC, id DESC LIMIT 1", (sha256,)
+    )
+    return StoredJob(*rows[0]) if rows else None
+
+
+async def recent(scope: ReadScope, limit: int) -> list[StoredJob]:
+    """Return the newest jobs, newest first."""
+    rows = await scope.rows(_SELECT + "ORDER BY created_at DESC, id DESC LIMIT $1", (limit,))
+    return [StoredJob(*row) for row in rows]
+
+
+async def unfinished(scope: ReadScope) -> list[StoredJob]:
+    """Return the jobs a starting importer must take up again, oldest first."""
+    rows = await scope.rows(
+        _SELECT + "WHERE state IN ('queued', 'analysing', 'registering') ORDER BY created_at, id"
+    )
+    return [StoredJob(*row) for row in rows]
+
+
+async def update(
+    scope: WriteScope, job_id: str, *, state: str, progress: str, error: str, at: str
+) -> None:
+    """Store where a job stands."""
+    await scope.rows_affected(
+        "UPDATE import_job SET state = $1, progress = $2, error = $3, updated_at = $4"
+        " WHERE id = $5",
+        (state, progress, error, at, job_id),
+    )
+
+
+async def set_options(scope: WriteScope, job_id: str, options: str) -> None:
+    """Store the options of a job (a person confirmed a kind of finding)."""
+    await scope.rows_affected("UPDATE import_job SET options = $1 WHERE id = $2", (options, job_id))
+
+
+async def finish_chunk(
+    scope: WriteScope, job_id: str, number: int, outcomes: bytes, progress: str, at: str
+) -> None:
+    """Store a chunk's outcomes and move the job behind it."""
+    await scope.rows_affected(
+        "INSERT INTO import_chunk (job_id, number, outcomes) VALUES ($1, $2, $3)",
+        (job_id, number, outcomes),
+    )
+    await scope.rows_affected(
+        "UPDATE import_job SET next_chunk = $1, progress = $2, updated_at = $3 WHERE id = $4",
+        (number + 1, progress, at, job_id),
+    )
+
+
+async def outcomes(scope: ReadScope, job_id: str) -> list[tuple[int, bytes]]:
+    """Return (chunk number, outcomes) of a job in order."""
+    rows = await scope.rows(
+        "SELECT number, outcomes FROM import_chunk WHERE job_id = $1 ORDER BY number", (job_id,)
+    )
+    return [(row[0], bytes(row[1])) for row in rows]
+
+
+async def restart(scope: WriteScope, job_id: str) -> None:
+    """Forget a job's outcomes so that it runs again over the same file (after a confirmation)."""
+    await scope.rows_affected("DELETE FROM import_chunk WHERE job_id = $1", (job_id,))
+    await scope.rows_affected(
+        "UPDATE import_job SET next_chunk = 0, state = 'queued' WHERE id = $1", (job_id,)
+    )

@@ -1,0 +1,194 @@
+"""Every table. Migrations create them; `tests/contract` checks that the two never drift apart.
+
+Who owns what: `record`, `change`, `pending` and `idempotency` are written by registration; `leaf`,
+`tile`, `entry_bundle` and `log_state` by the sequencer alone; `change` and `leaf` rows are never
+updated or deleted. `record` can be rebuilt from `change`, and the tree tables from `leaf` and
+`change`: `xibiao audit` does both and compares.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Keys compare byte by byte: fast, and the same order in both databases.
+KeyText = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite gives only INTEGER primary keys its row-id speed.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+prefix = Table(
+    "prefix",
+    metadata,
+    Column("name", KeyText, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("profile", String(32), nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    Column("fold_suffix", Boolean, nullable=False),
+    Column("valid_from", Text, nullable=False),
+    Column("valid_until", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+)
+
+template = Table(
+    "template",
+    metadata,
+    Column("name", KeyText, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("published_at", Text, nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", KeyText, primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("prefixes", Text, nullable=False),  # JSON list; empty list = every prefix
+    Column("secret_sha256", LargeBinary(32), nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),  # "" = never
+    Column("revoked_at", Text, nullable=False),  # "" = in force
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("identifier", KeyText, primary_key=True),
+    Column("object_class", String(16), nullable=False),
+    Column("template", String(80), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    Column("registered_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    CheckConstraint("revision > 0", name="revision"),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("change_id", BigKey, primary_key=True),
+    Column("identifier", KeyText, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("action", String(12), nullable=False),
+    Column("previous_id", BigInteger),  # change_id of revision - 1, NULL for the first
+    Column("content", LargeBinary, nullable=False),
+    Column("salt", LargeBinary(32), nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+)
+
+pending = Table("pending", metadata, Column("change_id", BigKey, primary_key=True))
+
+leaf = Table(
+    "leaf",
+    metadata,
+    Column("leaf_index", BigKey, primary_key=True),
+    Column("change_id", BigInteger, nullable=False, unique=True),
+    Column("action", String(12), nullable=False),
+)
+
+tile = Table(
+    "tile",
+    metadata,
+    Column("level", SmallInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+entry_bundle = Table(
+    "entry_bundle",
+    metadata,
+    Column("number", BigKey, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+log_state = Table(
+    "log_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("checkpoint", LargeBinary, nullable=False),
+    Column("signed_at", Text, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+    CheckConstraint("size >= 0", name="size"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("actor", KeyText, primary_key=True),
+    Column("key", KeyText, primary_key=True),
+    Column("request_sha256", LargeBinary(32), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("answered_at", Text, nullable=False),
+    Index("ix_idempotency_answered_at", "answered_at"),
+)
+
+serial = Table(
+    "serial",
+    metadata,
+    Column("prefix", KeyText, primary_key=True),
+    Column("series", KeyText, primary_key=True),
+    Column("next_number", BigInteger, nullable=False),
+)
+
+open_edge = Table(
+    "open_edge",
+    metadata,
+    Column("parent", KeyText, primary_key=True),
+    Column("child", KeyText, primary_key=True),
+    Column("since", Text, nullable=False),
+    Column("fault", Text, nullable=False),  # "" while waiting, else what contradicts
+)
+
+import_job = Table(
+    "import_job",
+    metadata,
+    Column("id", KeyText, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON: dry_run, assign, confirmed kinds
+    Column("progress", Text, nullable=False),  # JSON: phase, counts, findings
+    Column("next_chunk", Integer, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+)
+
+import_chunk = Table(
+    "import_chunk",
+    metadata,
+    Column("job_id", KeyText, ForeignKey("import_job.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("outcomes", LargeBinary, nullable=False),
+)

@@ -1,0 +1,297 @@
+"""The one path from an identifier to its answer: memory, then Redis, then the store.
+
+**Why no cached answer is wrong.** Write `p` for a log position (a number of leaves) and let leaf
+`L` stand for a change of identifier `k`.
+
+1. *Reading.* A store read of `k` is marked with the follower's position `p`, taken before the read
+   began. Leaves are numbered after their changes were committed, so the read saw every change with
+   `L < p`. What it may have missed has `L ≥ p`.
+2. *Keeping.* The answer is put into memory or Redis only if no change `L ≥ p` of `k` has been
+   followed by then (`LogFollower.is_current`). Redis keeps `p` in the entry, under its MAC.
+3. *Dropping.* When the follower reads leaf `L` of `k` it records `changed_at[k] = L` and drops `k`
+   from memory before it moves on. So memory never holds an answer missing a followed change.
+4. *Taking from Redis.* An entry is believed only if it is genuine, bound to `k`, and is current:
+   `floor ≤ p` (all changes since `p` are known) and `changed_at[k] < p`. An entry that misses `L`
+   has `p ≤ L`, and `changed_at[k] ≥ L` once `L` was followed, so it is refused: whether it was
+   written late by a slow process, replayed by an intruder or left over from yesterday.
+
+Hence an answer is at most one sequencing delay plus one poll interval behind the register, and
+deleting or forging entries costs a store read and nothing else. Reservations are followed by a
+registration, which the follower does not report; so, like absence, they are remembered for
+`negative_ttl_s` at most, in memory only. When the log cannot be followed for `stale_limit_s` all
+this ends: everything is forgotten and `Unavailable` is the answer.
+
+Invariants: one flight per key, whoever asks; waiting callers are bounded (`Overloaded`); one event
+loop owns a Lookup; a caller's callback runs exactly once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from node.domain.disclosure import PublicView
+from node.domain.record import Status, StoredRecord
+from node.errors import Overloaded, Unavailable, XibiaoError
+from resolver.log_follower import ChangeSource, FollowerSettings, LogFollower
+from resolver.lookup_counts import LookupCounts
+from resolver.memory_cache import MemoryCache
+from resolver.redis_cache import RedisCache
+from resolver.resolution import Answer, Resolution, resolution_of
+
+_log = structlog.get_logger(__name__)
+
+Outcome = Answer | XibiaoError
+Deliver = Callable[[Outcome], None]
+
+
+class LookupStore(ChangeSource, Protocol):
+    """The register as look-ups need it. Reads may run at the same time and change nothing."""
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, StoredRecord]:
+        """Return the current records of those keys that have one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LookupSettings:
+    """Bounds of the one path.
+
+    `negative_ttl_s` and `negative_limit` for what was not found; `store_batch` keys a read,
+    `store_reads` reads at a time, each within `store_timeout_s`; `waiting_limit` keys waited for.
+    """
+
+    negative_ttl_s: float = 1.0
+    negative_limit: int = 50_000
+    store_batch: int = 500
+    store_reads: int = 4
+    store_timeout_s: float = 10.0
+    waiting_limit: int = 20_000
+
+
+class Lookup:
+    """Resolves canonical identifiers; `start` before use, `stop` at the end."""
+
+    def __init__(
+        self,
+        store: LookupStore,
+        *,
+        disclose: Callable[[StoredRecord], PublicView],
+        follower: LogFollower,
+        memory: MemoryCache,
+        redis: RedisCache | None,
+        settings: LookupSettings,
+        counts: LookupCounts,
+    ) -> None:
+        self._store = store
+        self._disclose = disclose
+        self._redis = redis
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        # Key -> who waits for it. The flight ends in `_land`, wherever the answer came from.
+        self._flights: dict[str, list[Deliver]] = {}
+        self._queue: list[str] = []
+        self._reads: set[asyncio.Task[None]] = set()
+        self._background: list[asyncio.Task[None]] = []
+        # Key -> (answer, when it stops being used); the oldest comes first.
+        self._short_lived: dict[str, tuple[Answer, float]] = {}
+        self.follower = follower
+        self.memory = memory
+        self.counts = counts
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether look-ups can be answered (for readiness checks)."""
+        return not self.follower.is_dark
+
+    async def start(self) -> None:
+        """Catch up with the log once, then follow it and use Redis in the background."""
+        await self.follower.poll()
+        self._background = [asyncio.create_task(self.follower.run())]
+        if self._redis is not None:
+            self._background.append(asyncio.create_task(self._redis.run()))
+
+    async def stop(self) -> None:
+        """End the background work; whoever still waits gets Unavailable."""
+        tasks = [*self._background, *self._reads]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for key in list(self._flights):
+            self._land(key, Unavailable())
+
+    def peek(self, key: str) -> Answer | None:
+        """Return the answer if memory holds it."""
+        answer = self.memory.find(key)
+        if answer is not None:
+            self.counts.memory += 1
+            return answer
+        remembered = self._short_lived.get(key)
+        if remembered is None or self.follower.is_dark or remembered[1] <= self._loop.time():
+            return None
+        self._count_found(remembered[0], "memory")
+        return remembered[0]
+
+    async def resolve(self, key: str) -> Answer:
+        """Return the answer for a canonical identifier.
+
+        Raises Unavailable when neither the caches nor the store can tell, Overloaded when too many
+        look-ups wait.
+        """
+        if (answer := self.peek(key)) is not None:
+            return answer
+        landed: asyncio.Future[Outcome] = self._loop.create_future()
+        self.fetch(key, lambda outcome: None if landed.done() else landed.set_result(outcome))
+        outcome = await landed
+        if isinstance(outcome, XibiaoError):
+            raise outcome
+        return outcome
+
+    def fetch(self, key: str, deliver: Deliver) -> None:
+        """Look for a key that `peek` does not have and hand the outcome to `deliver`, once.
+
+        `deliver` may be called before this returns; it must not raise.
+        """
+        waiting = self._flights.get(key)
+        if waiting is not None:
+            self.counts.joined += 1
+            waiting.append(deliver)
+        elif self.follower.is_dark:
+            self.counts.unavailable += 1
+            deliver(Unavailable())
+        elif len(self._flights) >= self._settings.waiting_limit:
+            self.counts.unavailable += 1
+            deliver(Overloaded())
+        else:
+            self._flights[key] = [deliver]
+            if self._redis is None or not self._redis.read(
+                key, lambda found: self._from_redis(key, found)
+            ):
+                self._enqueue(key)
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Drop keys from memory at once, absence included (e.g. after registering them here)."""
+        self.memory.drop(keys)
+        for key in keys:
+            self._short_lived.pop(key, None)
+
+    def _from_redis(self, key: str, found: tuple[int, Resolution] | None) -> None:
+        if found is None or not self.follower.is_current(key, found[0]):
+            self.counts.redis_stale += found is not None
+            self._enqueue(key)
+            return
+        answer = Answer(key, found[1])
+        self.memory.put(answer)
+        self.counts.redis += 1
+        self._land(key, answer)
+
+    def _enqueue(self, key: str) -> None:
+        self._queue.append(key)
+        if len(self._queue) == 1:
+            self._loop.call_soon(self._start_reads)
+
+    def _start_reads(self) -> None:
+        """Start store reads for all that wait, unless enough are running: then they coalesce."""
+        while self._queue and len(self._reads) < self._settings.store_reads:
+            batch = self._queue[: self._settings.store_batch]
+            del self._queue[: self._settings.store_batch]
+            task = self._loop.create_task(self._read(batch))
+            self._reads.add(task)
+            task.add_done_callback(self._read_ended)
+
+    def _read_ended(self, task: asyncio.Task[None]) -> None:
+        self._reads.discard(task)
+        self._start_reads()
+
+    async def _read(self, keys: list[str]) -> None:
+        # The position and the time come before the read: see the proof, step 1.
+        position, began = self.follower.position, self._loop.time()
+        try:
+            async with asyncio.timeout(self._settings.store_timeout_s):
+                records = await self._store.find(keys)
+        except Exception as error:  # noqa: BLE001 - the edge to the store: every failure is one answer
+            _log.warning("store_read_failed", error=repr(error), keys=len(keys))
+            for key in keys:
+                self._land(key, Unavailable())
+            return
+        for key in keys:
+            self._land(key, self._from_store(key, records.get(key), position, began))
+
+    def _from_store(
+        self, key: str, record: StoredRecord | None, position: int, began: float
+    ) -> Outcome:
+        if record is None:
+            answer = Answer(key, None)
+        else:
+            try:
+                answer = Answer(key, resolution_of(self._disclose(record)))
+            except Exception as error:  # noqa: BLE001 - one damaged record must not fail its batch
+                _log.error("record_not_rendered", error=repr(error))
+                return Unavailable()
+        self._count_found(answer, "store")
+        if record is None or record.status == Status.RESERVED:
+            self._remember_shortly(answer, began + self._settings.negative_ttl_s)
+        elif self.follower.is_current(key, position):
+            self.memory.put(answer)
+            if self._redis is not None and answer.resolution is not None:
+                self._redis.write(answer.resolution, position)
+        else:
+            self.counts.overtaken += 1
+        return answer
+
+    def _remember_shortly(self, answer: Answer, until: float) -> None:
+        answer.alive = False  # Nobody may keep bytes made from it.
+        self._short_lived.pop(answer.key, None)
+        self._short_lived[answer.key] = (answer, until)
+        if len(self._short_lived) > self._settings.negative_limit:
+            del self._short_lived[next(iter(self._short_lived))]
+
+    def _land(self, key: str, outcome: Outcome) -> None:
+        if isinstance(outcome, XibiaoError):
+            self.counts.unavailable += 1
+        for deliver in self._flights.pop(key, ()):
+            deliver(outcome)
+
+    def _count_found(self, answer: Answer, source: str) -> None:
+        if answer.resolution is None:
+            self.counts.absent += 1
+        elif source == "memory":
+            self.counts.memory += 1
+        else:
+            self.counts.store += 1
+
+
+def create_lookup(
+    store: LookupStore,
+    *,
+    disclose: Callable[[StoredRecord], PublicView],
+    counts: LookupCounts | None = None,
+    memory_limit_bytes: int = 256 * 1024 * 1024,
+    redis: RedisCache | None = None,
+    settings: LookupSettings | None = None,
+    following: FollowerSettings | None = None,
+) -> Lookup:
+    """Build a Lookup inside a running event loop; `start` and `stop` are the caller's."""
+    shared = counts or LookupCounts()
+    memory = MemoryCache(memory_limit_bytes)
+    follower = LogFollower(
+        store,
+        forget=memory.drop,
+        forget_all=memory.clear,
+        settings=following or FollowerSettings(),
+        counts=shared,
+        clock=asyncio.get_running_loop().time,
+    )
+    return Lookup(
+        store,
+        disclose=disclose,
+        follower=follower,
+        memory=memory,
+        redis=redis,
+        settings=settings or LookupSettings(),
+        counts=shared,
+    )
