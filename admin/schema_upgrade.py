@@ -9,6 +9,8 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 
+from admin.parts import database_url
+from node.config import Config
 from node.errors import WrongState
 from node.storage.schema_version import current_version
 
@@ -37,3 +39,9 @@ def upgrade_schema(url: str) -> str:
         )
     command.upgrade(config, "head")
     return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def upgrade(config: Config) -> str:
+    """Bring the database of a configuration to the newest schema (`xibiao migrate`)."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    return upgrade_schema(database_url(config))

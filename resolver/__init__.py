@@ -19,7 +19,7 @@ Which module to open for which question:
 - Which URL means which look-up, and what is written back?
   `http_faces`, `http_replies`
 - How is a look-up answered before the ASGI application sees it?
-  `http_front`
+  `http_front`, `http_cycle`
 - Who is cut off for being too slow, too large or too many?
   `http_deadlines`
 - What is counted?

@@ -56,13 +56,13 @@ class _Selectable(msgspec.Struct, frozen=True):
 
 
 class _Body(msgspec.Struct, frozen=True):
-    responseCode: int  # noqa: N815
+    responseCode: int
     handle: str
     values: list[msgspec.Raw]
 
 
 class _Failure(msgspec.Struct, frozen=True, omit_defaults=True):
-    responseCode: int  # noqa: N815
+    responseCode: int
     message: str | None = None
     values: tuple[()] | None = None
     handle: str | None = None

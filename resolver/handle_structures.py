@@ -68,9 +68,9 @@ class Interface(msgspec.Struct, frozen=True):
 class SiteServer(msgspec.Struct, frozen=True):
     """One server of a site."""
 
-    serverId: int  # noqa: N815
+    serverId: int
     address: str
-    publicKey: Formatted  # noqa: N815
+    publicKey: Formatted
     interfaces: list[Interface]
 
 
@@ -78,14 +78,14 @@ class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     """An HS_SITE value. `hashOption` is left out when it is 2 (the whole handle)."""
 
     version: int
-    protocolVersion: str  # noqa: N815
-    serialNumber: int  # noqa: N815
-    primarySite: bool  # noqa: N815
-    multiPrimary: bool  # noqa: N815
+    protocolVersion: str
+    serialNumber: int
+    primarySite: bool
+    multiPrimary: bool
     attributes: list[SiteAttribute]
     servers: list[SiteServer]
-    hashOption: int = 2  # noqa: N815
-    hashFilter: str = ""  # noqa: N815
+    hashOption: int = 2
+    hashFilter: str = ""
 
 
 class _Cursor:

@@ -39,9 +39,7 @@ class ChangeSource(Protocol):
         """Return the number of leaves of the log."""
         ...
 
-    async def changed_since(
-        self, position: int, limit: int
-    ) -> tuple[int, list[tuple[int, str]]]:
+    async def changed_since(self, position: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
         """Return up to `limit` (leaf index, identifier) of changes other than registrations.
 
         They are all those with `position` ≤ leaf index < the returned position, in leaf order.

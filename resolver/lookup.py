@@ -36,7 +36,7 @@ import structlog
 
 from node.domain.disclosure import PublicView
 from node.domain.record import Status, StoredRecord
-from node.errors import Overloaded, Unavailable, XibiaoError
+from node.errors import IntegrityFailure, Overloaded, Unavailable, XibiaoError
 from resolver.log_follower import ChangeSource, FollowerSettings, LogFollower
 from resolver.lookup_counts import LookupCounts
 from resolver.memory_cache import MemoryCache
@@ -117,6 +117,7 @@ class Lookup:
 
     async def stop(self) -> None:
         """End the background work; whoever still waits gets Unavailable."""
+        self._queue.clear()
         tasks = [*self._background, *self._reads]
         for task in tasks:
             task.cancel()
@@ -219,36 +220,44 @@ class Lookup:
                 self._land(key, Unavailable())
             return
         for key in keys:
-            self._land(key, self._from_store(key, records.get(key), position, began))
+            record = records.get(key)
+            if record is None or record.status == Status.RESERVED:
+                self._land_shortly(key, record, began)
+            elif self.follower.is_dark or self.follower.is_current(key, position):
+                self._land_record(key, record, position)
+            else:
+                # A change was followed while the store was read: what came may already be history.
+                self.counts.overtaken += 1
+                self._enqueue(key)
 
-    def _from_store(
-        self, key: str, record: StoredRecord | None, position: int, began: float
-    ) -> Outcome:
-        if record is None:
-            answer = Answer(key, None)
-        else:
-            try:
-                answer = Answer(key, resolution_of(self._disclose(record)))
-            except Exception as error:  # noqa: BLE001 - one damaged record must not fail its batch
-                _log.error("record_not_rendered", error=repr(error))
-                return Unavailable()
-        self._count_found(answer, "store")
-        if record is None or record.status == Status.RESERVED:
-            self._remember_shortly(answer, began + self._settings.negative_ttl_s)
-        elif self.follower.is_current(key, position):
-            self.memory.put(answer)
-            if self._redis is not None and answer.resolution is not None:
-                self._redis.write(answer.resolution, position)
-        else:
-            self.counts.overtaken += 1
-        return answer
+    def _land_shortly(self, key: str, record: StoredRecord | None, began: float) -> None:
+        """Land an absence or a reservation and remember it for a moment."""
+        answer = Answer(key, None) if record is None else self._rendered(record)
+        if isinstance(answer, Answer):
+            self._count_found(answer, "store")
+            self._short_lived.pop(key, None)
+            self._short_lived[key] = (answer, began + self._settings.negative_ttl_s)
+            if len(self._short_lived) > self._settings.negative_limit:
+                del self._short_lived[next(iter(self._short_lived))]
+        self._land(key, answer)
 
-    def _remember_shortly(self, answer: Answer, until: float) -> None:
-        answer.alive = False  # Nobody may keep bytes made from it.
-        self._short_lived.pop(answer.key, None)
-        self._short_lived[answer.key] = (answer, until)
-        if len(self._short_lived) > self._settings.negative_limit:
-            del self._short_lived[next(iter(self._short_lived))]
+    def _land_record(self, key: str, record: StoredRecord, position: int) -> None:
+        """Land a record and, unless the log is dark, keep its answer in both caches."""
+        answer = self._rendered(record)
+        if isinstance(answer, Answer):
+            self._count_found(answer, "store")
+            if not self.follower.is_dark:
+                self.memory.put(answer)
+                if self._redis is not None and answer.resolution is not None:
+                    self._redis.write(answer.resolution, position)
+        self._land(key, answer)
+
+    def _rendered(self, record: StoredRecord) -> Outcome:
+        try:
+            return Answer(record.identifier, resolution_of(self._disclose(record)))
+        except Exception as error:  # noqa: BLE001 - one damaged record must not fail its batch
+            _log.error("record_not_rendered", error=repr(error))
+            return IntegrityFailure()
 
     def _land(self, key: str, outcome: Outcome) -> None:
         if isinstance(outcome, XibiaoError):

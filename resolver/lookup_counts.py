@@ -1,4 +1,4 @@
-"""What a resolver process counts: plain integers, because a look-up costs less than a locked counter.
+"""What a resolver process counts: plain integers; a locked counter costs more than a look-up.
 
 Invariants: every field only grows; all are touched by the event-loop thread alone, so a reader in
 that thread sees a consistent set. Operators read them through the process's metrics; no figure of

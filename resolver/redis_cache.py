@@ -18,11 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from redis.connection import parse_url
 
 from node.errors import IntegrityFailure, Unavailable
 from resolver.lookup_counts import LookupCounts
-from resolver.redis_reads import RedisAddress, RedisConnection, connect
+from resolver.redis_reads import RedisAddress, RedisConnection, connect, parse_address
 from resolver.resolution import CacheSeal, Resolution
 
 _log = structlog.get_logger(__name__)
@@ -36,7 +35,11 @@ Deliver = Callable[[tuple[int, Resolution] | None], None]
 
 @dataclass(frozen=True, slots=True)
 class RedisSettings:
-    """How Redis is used: seconds for one reply, life of an entry, breaker, bound of waiting reads."""
+    """How Redis is used.
+
+    Seconds for one reply and of an entry's life; seconds between attempts once `failures_to_open`
+    failures came in a row; replies waited for at most.
+    """
 
     timeout_s: float = 0.05
     entry_ttl_s: int = 600
@@ -49,7 +52,12 @@ class RedisCache:
     """Sealed answers in one Redis; useless but harmless until `run` has connected."""
 
     def __init__(
-        self, address: RedisAddress, seal: CacheSeal, *, settings: RedisSettings, counts: LookupCounts
+        self,
+        address: RedisAddress,
+        seal: CacheSeal,
+        *,
+        settings: RedisSettings,
+        counts: LookupCounts,
     ) -> None:
         self._address = address
         self._seal = seal
@@ -125,14 +133,14 @@ class RedisCache:
         deliver(found)
 
 
-def redis_address(url: str) -> RedisAddress:
-    """Read `redis://[user:password@]host:port/db` or `unix://path?db=n`; raise ValueError."""
-    parts = parse_url(url)
-    return RedisAddress(
-        host=str(parts.get("host", "127.0.0.1")),
-        port=int(parts.get("port", 6379)),
-        path=str(parts.get("path", "")),
-        database=int(parts.get("db", 0)),
-        username=str(parts.get("username") or ""),
-        password=str(parts.get("password") or ""),
+def create_redis_cache(
+    url: str,
+    *,
+    secret: bytes,
+    counts: LookupCounts,
+    settings: RedisSettings | None = None,
+) -> RedisCache:
+    """Build the cache at `url` with the MAC key `secret` (16 to 64 bytes); raise ValueError."""
+    return RedisCache(
+        parse_address(url), CacheSeal(secret), settings=settings or RedisSettings(), counts=counts
     )

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import hiredis
+from redis.connection import parse_url
 
 from node.errors import Unavailable
 
@@ -35,6 +36,19 @@ class RedisAddress:
     database: int = 0
     username: str = ""
     password: str = ""
+
+
+def parse_address(url: str) -> RedisAddress:
+    """Read `redis://[user:password@]host:port/db` or `unix://path?db=n`; raise ValueError."""
+    parts = parse_url(url)  # type: ignore[no-untyped-call]
+    return RedisAddress(
+        host=str(parts.get("host", "127.0.0.1")),
+        port=int(parts.get("port", 6379)),
+        path=str(parts.get("path", "")),
+        database=int(parts.get("db", 0)),
+        username=str(parts.get("username") or ""),
+        password=str(parts.get("password") or ""),
+    )
 
 
 class RedisConnection(asyncio.Protocol):
@@ -87,8 +101,7 @@ class RedisConnection(asyncio.Protocol):
         for _, deliver in waiting:
             deliver(None)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio's promise
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -115,7 +128,7 @@ class RedisConnection(asyncio.Protocol):
         self._waiting.append((self._loop.time(), deliver))
         if not self._unsent:
             self._loop.call_soon(self._flush)
-        self._unsent.append(hiredis.pack_command(command))
+        self._unsent.append(hiredis.pack_command(command))  # type: ignore[arg-type] # stub of 3.5
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout_s, self._check_oldest)
 

@@ -33,21 +33,17 @@ _KEY_LENGTH = struct.Struct(">H")
 class Resolution(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The public face of one record version.
 
-    `key` is the canonical identifier, `status` and `revision` say which version it is, `scan` is
-    the JSON of a scanned code and `handle` the JSON of the Handle API with every public value.
+    `key` is the canonical identifier, `status` and `revision` say which version it is and
+    `entity_tag`, 16 hex digits, differs between any two versions; `scan` is the JSON of a scanned
+    code and `handle` the JSON of the Handle API with every public value.
     """
 
     key: str
     status: str
     revision: int
+    entity_tag: str
     scan: bytes
     handle: bytes
-
-    @property
-    def entity_tag(self) -> str:
-        """Return an opaque text that differs between any two versions of the answer."""
-        version = f"{CACHE_FORMAT}\n{self.key}\n{self.revision}\n{self.status}"
-        return hashlib.blake2b(version.encode(), digest_size=8).hexdigest()
 
 
 class Answer:
@@ -72,8 +68,14 @@ _decoder = msgspec.msgpack.Decoder(Resolution)
 
 def resolution_of(view: PublicView) -> Resolution:
     """Render every face of a record's public view."""
+    version = f"{CACHE_FORMAT}\n{view.identifier}\n{view.revision}\n{view.status}"
     return Resolution(
-        view.identifier, view.status, view.revision, scan_json.render(view), handle_json.render(view)
+        key=view.identifier,
+        status=view.status,
+        revision=view.revision,
+        entity_tag=hashlib.blake2b(version.encode(), digest_size=8).hexdigest(),
+        scan=scan_json.render(view),
+        handle=handle_json.render(view),
     )
 
 
@@ -106,6 +108,5 @@ class CacheSeal:
     def _mac(self, key: str, rest: bytes) -> bytes:
         mac = self._keyed.copy()
         name = key.encode()
-        mac.update(_KEY_LENGTH.pack(len(name)) + name)
-        mac.update(rest)
+        mac.update(_KEY_LENGTH.pack(len(name)) + name + rest)
         return mac.digest()

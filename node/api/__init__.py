@@ -1,6 +1,6 @@
 """The HTTP face of the register: thin; every rule lives below it.
 
-- `app`                 builds the application: hot writes before the framework, FastAPI for the rest
+- `app`                 builds the application: hot writes before FastAPI, the rest in it
 - `registration_routes` register, batch, read, change, life cycle, reserve
 - `import_routes`       upload, progress, result, pause, resume, confirm
 - `log_routes`          checkpoint, tiles, entry bundles, receipts (C2SP)

@@ -58,7 +58,9 @@ def idempotency_key(request: Request, body: bytes) -> IdempotencyKey | None:
     if key is None:
         return None
     if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
-        problem = Problem("Idempotency-Key", "malformed", "长度1~255", "1 … 255 printable characters")
+        problem = Problem(
+            "Idempotency-Key", "malformed", "长度1~255", "1 … 255 printable characters"
+        )
         raise InvalidInput("Idempotency-Key 有误", "Malformed Idempotency-Key", problems=[problem])
     prelude = f"{request.method} {request.scope['path']}\n".encode()
     return IdempotencyKey(key, hashlib.sha256(prelude + body).digest())

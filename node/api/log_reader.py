@@ -40,7 +40,7 @@ class LogReader:
         return state.checkpoint
 
     async def resource(self, path: str) -> tuple[bytes, bool]:
-        """Return (bytes, whether they can never change) of `tile/…`; raise NotFound or InvalidInput.
+        """Return the bytes of `tile/…` and whether they are final; NotFound or InvalidInput.
 
         Partial tiles up to the width of the newest checkpoint are served, as C2SP tlog-tiles asks.
         """
@@ -74,7 +74,8 @@ class LogReader:
             found = await log_queries.leaf_of(scope, identifier)
             if found is None:
                 raise NotFound(
-                    "未查询到该标识,请核对或联系供方", "No such identifier; check it or ask the supplier"
+                    "未查询到该标识,请核对或联系供方",
+                    "No such identifier; check it or ask the supplier",
                 )
             index, leaf = found
             state = await log_queries.state(scope)
@@ -89,10 +90,12 @@ class LogReader:
         """Return the receipt as soon as there is one; raise Unavailable after `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
-                while (receipt := await self.receipt(identifier)) is None:
+                # The sequencer may be another process: there is no event to wait for.
+                while (receipt := await self.receipt(identifier)) is None:  # noqa: ASYNC110
                     await asyncio.sleep(POLL_S)
         except TimeoutError as error:
             raise Unavailable(
-                "已登记,但日志尚未签名,请稍后取凭证", "Registered, but not in the log yet; ask again"
+                "已登记,但日志尚未签名,请稍后取凭证",
+                "Registered, but not in the log yet; ask again",
             ) from error
         return receipt

@@ -44,13 +44,12 @@ class LogRoutes:
         receipt = await self._log.receipt(key)
         if receipt is None:
             raise NotFound(
-                "已登记,日志签名中,请稍后再取", "Registered; its log entry is being signed, ask again",
+                "已登记,日志签名中,请稍后再取",
+                "Registered; its log entry is being signed, ask again",
                 code="not_in_log_yet",
-            )  # fmt: skip
+            )
         return _text(receipt, "no-cache")
 
 
 def _text(data: bytes, cache: str) -> Response:
-    return Response(
-        data, media_type="text/plain; charset=utf-8", headers={"cache-control": cache}
-    )
+    return Response(data, media_type="text/plain; charset=utf-8", headers={"cache-control": cache})

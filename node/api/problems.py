@@ -90,5 +90,7 @@ def refusal_response(result: ItemResult) -> Response:
 def _response(
     status: int, code: str, zh: str, en: str, problems: tuple[ProblemView, ...]
 ) -> Response:
-    body = ProblemDocument(f"urn:xibiao:problem:{code}", f"{zh} / {en}", status, code, zh, en, problems)
+    body = ProblemDocument(
+        f"urn:xibiao:problem:{code}", f"{zh} / {en}", status, code, zh, en, problems
+    )
     return Response(msgspec.json.encode(body), status, media_type="application/problem+json")

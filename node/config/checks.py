@@ -29,7 +29,7 @@ def _urls(config: Config) -> Iterator[Problem]:
         ("database", config.database.url, ("sqlite", "postgresql")),
         ("redis", config.redis.url, ("redis", "rediss", "unix")),
     ):
-        if url and url.partition("://")[0] not in schemes:
+        if url and url.reveal().partition("://")[0] not in schemes:
             known = ", ".join(f"{scheme}://" for scheme in schemes)
             zh, en = f"须以 {known} 之一开头", f"must start with one of {known}"
             yield Problem(f"{section}.url", "scheme", zh, en)

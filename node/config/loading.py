@@ -218,18 +218,24 @@ def _build(section: type[_S], path: str, values: Mapping[str, object]) -> _S:
 
 def _with_derived(config: Config, problems: list[Problem]) -> Config:
     """Fill in what depends on other settings: the default database and the passwords."""
-    url = config.database.url or SecretURL(f"sqlite:///{config.data_dir / 'xibiao.db'}")
-    database = replace(config.database, url=url)
-    config = replace(config, database=database)
+    url = config.database.url or SecretURL(f"sqlite:///{config.data_dir.absolute() / 'xibiao.db'}")
+    config = replace(config, database=replace(config.database, url=url))
     for section in ("database", "redis"):
         part: Database | Redis = getattr(config, section)
-        if part.password_file:
-            try:
-                password = Path(part.password_file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                zh, en = "无法读取密码文件", "the password file cannot be read"
-                problems.append(Problem(f"{section}.password_file", "not_readable", zh, en))
-            else:
-                part = replace(part, url=part.url.with_password(password))
-                config = replace(config, **{section: part})
+        try:
+            config = replace(config, **{section: _with_password(part)})
+        except InvalidInput as error:
+            problem = Problem(f"{section}.password_file", "password", error.zh, error.en)
+            problems.append(problem)
     return config
+
+
+def _with_password(part: Database | Redis) -> Database | Redis:
+    if not part.password_file:
+        return part
+    try:
+        password = Path(part.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        zh, en = "无法读取口令文件", "The password file cannot be read"
+        raise InvalidInput(zh, en) from error
+    return replace(part, url=part.url.with_password(password))

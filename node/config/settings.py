@@ -26,8 +26,8 @@ Count = Annotated[int, Meta(ge=1)]
 class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the register is kept."""
 
-    # SQLite file or PostgreSQL server; "" = `sqlite:///<data_dir>/xibiao.db`.
-    url: SecretURL = SecretURL("")
+    # `sqlite:///…` file or `postgresql://…` server; "" = `sqlite:///<data_dir>/xibiao.db`.
+    url: SecretURL = SecretURL()
     # File holding the password of `url`, so that no configuration file carries it; "" = none.
     password_file: str = ""
     # Connections kept per process.
@@ -42,7 +42,7 @@ class Redis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The shared look-up cache. It speeds a node up; nothing depends on it."""
 
     # `redis://host:port/0` or `unix:///path`; "" = no Redis.
-    url: SecretURL = SecretURL("")
+    url: SecretURL = SecretURL()
     # File holding the password of `url`; "" = none.
     password_file: str = ""
     # A read not answered in this time counts as a miss.

@@ -72,7 +72,7 @@ def genealogy_faults(
     """Return what contradicts itself between a lot and those of its parents that are known.
 
     T-1: no lot is older than its source. R-1 (稀土管理条例 art. 11): a recycler uses scrap only.
-    MB-3: a lot holds no more REO than was taken for it; checked when every parent and mass is known.
+    MB-3: a lot holds no more REO than was taken for it; needs every parent and mass known.
     """
     problems: list[Problem] = []
     for parent in parents:

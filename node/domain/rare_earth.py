@@ -69,7 +69,7 @@ def distribution_excess(shares: Sequence[float]) -> float:
 
 def packages_hold(net_kg: float, count: float, unit_kg: float) -> bool:
     """Tell whether `count` packages of `unit_kg` hold `net_kg`, the last perhaps partly (P-1)."""
-    return (count - 1) * unit_kg < net_kg + 1e-6 and net_kg <= count * unit_kg + 1e-6
+    return (count - 1) * unit_kg < net_kg - 1e-6 and net_kg <= count * unit_kg + 1e-6
 
 
 def exceeds_inputs(child_reo_kg: float, input_reo_kg: float) -> bool:

@@ -120,7 +120,7 @@ def decode_entry_bundle(data: bytes) -> list[bytes]:
     while position < len(data):
         start = position + 2
         position = start + int.from_bytes(data[position:start], "big")
-        if start > len(data) or position > len(data):
+        if position > len(data):
             raise InvalidInput("条目包被截断", "the entry bundle is cut short")
         entries.append(data[start:position])
         if len(entries) > TILE_WIDTH:

@@ -7,10 +7,11 @@
 - `cell_repair`           one cell: numbers, dates, full-width forms, invisible characters
 - `identifier_repair`     one identifier: slips that can be undone without a guess
 - `name_repair`           product and party names: aliases, mojibake, line breaks
+- `column_repair`, `row_notes`   one column of a chunk, and the findings collected on the way
 - `row_checks`            the figures of one row against each other
 - `chunk_analysis`        all of the above for one chunk, by column; runs in a process pool
 - `column_evidence`       what only the whole file can tell
-- `lot_facts`, `genealogy`, `duplicates`, `file_review`   rows against each other and the register
+- `genealogy`, `duplicates`, `file_review`   rows against each other and against the register
 - `findings`, `finding_texts`   what was noticed, what follows, and the sentences shown
 - `result_file`           the same file back with 状态, 原因, 建议
 

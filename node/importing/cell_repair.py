@@ -32,7 +32,7 @@ def visible(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a cell was read as. `kinds`: repairs made, in order; `fault`: kind of the refusal or ""."""
+    """What a cell was read as. `kinds`: repairs made, in order; `fault`: kind of refusal or ""."""
 
     text: str
     kinds: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ EARLIEST = date(2018, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class DateReading:
-    """A date cell. `day` is None when unreadable or open; `choices` are (month first, day first)."""
+    """A date cell. `day` is None when unreadable or open; `choices`: (month first, day first)."""
 
     day: date | None
     kind: str = ""
@@ -172,7 +172,9 @@ def read_date(text: str, today: date) -> DateReading:
     if match := _SERIAL.fullmatch(narrow):
         day = _EXCEL_EPOCH + timedelta(days=int(match[1]))
         plausible = EARLIEST <= day <= today
-        return DateReading(day, "excel_serial_date") if plausible else DateReading(None, "not_a_date")
+        return (
+            DateReading(day, "excel_serial_date") if plausible else DateReading(None, "not_a_date")
+        )
     if match := _YEAR_LAST.fullmatch(narrow):
         return _year_last(int(match[1]), int(match[2]), int(match[3]))
     return DateReading(None, "not_a_date")
@@ -186,3 +188,12 @@ def _year_last(first: int, second: int, year: int) -> DateReading:
     if len(set(choices)) == 1:
         return DateReading(choices[0], "date_format")
     return DateReading(None, "ambiguous_date", tuple(choices))
+
+
+def date_habit(text: str) -> str:
+    """Return which of two leading numbers of a date is the month: "month_first", "day_first", or ""
+    when the text is another form or allows both."""
+    match = _YEAR_LAST.fullmatch(halve(visible(text)))
+    if match is None or int(match[1]) <= 12 >= int(match[2]):
+        return ""
+    return "day_first" if int(match[1]) > 12 else "month_first"

@@ -24,6 +24,7 @@ from node.importing.cell_repair import (
     shifted,
     visible,
 )
+from node.importing.identifier_repair import day_in_identifier
 from node.importing.name_repair import read_name
 from node.importing.row_notes import RowNotes
 
@@ -32,6 +33,7 @@ _ONE = r"(?:(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?)?"
 _NUMBERS = re.compile(rf"{_ONE}(?:\n{_ONE})*", re.ASCII)
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE][+-]?\d{1,3}", re.ASCII)
+_SCIENTIFIC_LINE = re.compile(rf"^{_SCIENTIFIC.pattern}$", re.ASCII | re.MULTILINE)
 _SHORT_GRADE = re.compile(r"\d{5}[A-Z]?", re.ASCII)
 _UNITS = {"KG": "kg", "公斤": "kg", "千克": "kg", "T": "t", "吨": "t", "公吨": "t"}
 
@@ -59,7 +61,9 @@ def repair_column(attribute: str, values: Sequence[str], power: int, notes: RowN
     """Return the values of a column repaired, noting repairs and faults. Dates go elsewhere."""
     if attribute in NUMBERS:
         return _repair_numbers(attribute, values, power, notes)
-    if _is_plain(values) and attribute not in _WATCHED:
+    if attribute not in _WATCHED and _is_plain(values):
+        return list(values)
+    if attribute in _LOT_NUMBERS and _is_plain(values) and not _any_scientific(values):
         return list(values)
     return _repair_distinct(attribute, values, _reader_of(attribute), notes)
 
@@ -115,6 +119,10 @@ def _is_plain(values: Sequence[str]) -> bool:
     )
 
 
+def _any_scientific(values: Sequence[str]) -> bool:
+    return _SCIENTIFIC_LINE.search("\n".join(values)) is not None
+
+
 def _mass(text: str) -> Reading:
     return read_number(text, mass=True)
 
@@ -126,7 +134,7 @@ def _decimal(text: str) -> Reading:
 @lru_cache(maxsize=16384)
 def _text(text: str) -> Reading:
     bare = visible(" ".join(text.split()) if "\n" in text or "\r" in text else text)
-    kinds = ("embedded_newline",) if "\n" in text or "\r" in text else ()
+    kinds: tuple[str, ...] = ("embedded_newline",) if "\n" in text or "\r" in text else ()
     if not kinds and bare != text:
         kinds = ("invisible_char",)
     narrow = halve(bare)
@@ -142,14 +150,14 @@ def _judged(text: str, kinds: tuple[str, ...]) -> Reading:
 
 
 def _code(text: str) -> Reading:
-    reading = _text("".join(text.split()) if text.strip() == text else text)
-    upper = reading.text.upper()
-    kinds = reading.kinds
-    if upper != reading.text:
+    bare = "".join(visible(text).split())
+    narrow = halve(bare)
+    upper = narrow.upper()
+    steps = (("invisible_char", text, bare), ("fullwidth", bare, narrow))
+    kinds = tuple(kind for kind, before, after in steps if before != after)
+    if upper != narrow:
         kinds += ("lowercase_id",)
-    elif not kinds and upper != text:
-        kinds = ("invisible_char",)
-    return Reading(upper, kinds, reading.fault)
+    return _judged(upper, kinds)
 
 
 def _lot_number(text: str) -> Reading:
@@ -196,10 +204,9 @@ def _name(text: str) -> Reading:
     return _judged(reading.text, reading.kinds)
 
 
+_LOT_NUMBERS = frozenset({"lot_no", "hs_code", "coa_no"})
 _READERS: dict[str, Reader] = {
-    "lot_no": _lot_number,
-    "hs_code": _lot_number,
-    "coa_no": _lot_number,
+    **dict.fromkeys(_LOT_NUMBERS, _lot_number),
     "grade_no": _numeric_grade,
     "producer_uscc": _credit_code,
     "unit": _unit,
@@ -217,29 +224,29 @@ def _reader_of(attribute: str) -> Reader:
 
 
 def repair_dates(
-    values: Sequence[str], stated: Sequence[int | None], today: date, notes: RowNotes
+    values: Sequence[str], identifiers: Sequence[str], today: date, notes: RowNotes
 ) -> tuple[list[str], list[int | None]]:
     """Return production dates as ISO texts and as ordinals (None where there is none).
 
-    `stated` are the days the identifiers of the rows state: they tell which reading of an
-    ambiguous date to propose.
+    The day an identifier states tells which reading of an ambiguous date to propose.
     """
-    readings = {text: read_date(text, today) for text in set(values) if text}
-    last = today.toordinal()
-    texts, days = list(values), [None] * len(values)
-    ordinals: list[int | None] = list(days)
-    for index, text in enumerate(values):
-        if not text:
+    readings = {text: read_date(text, today) for text in set(values)}
+    days = {text: r.day.toordinal() if r.day else None for text, r in readings.items()}
+    ordinals = [days[text] for text in values]
+    texts = list(values)
+    odd = {t for t, r in readings.items() if t and (r.kind or r.day is None or r.day > today)}
+    for index, text in enumerate(values if odd else ()):
+        if text not in odd:
             continue
         reading = readings[text]
         if reading.day is None:
-            _note_open_date(index, text, reading.choices, stated[index], notes)
+            stated = day_in_identifier(identifiers[index])
+            _note_open_date(index, text, reading.choices, stated, notes)
             continue
-        ordinals[index] = reading.day.toordinal()
         if reading.kind:
             texts[index] = reading.day.isoformat()
             notes.add(index, reading.kind, "produced_on", text, proposed=texts[index])
-        if reading.day.toordinal() > last:
+        if reading.day > today:
             notes.add(index, "future_date", "produced_on", text)
     return texts, ordinals
 

@@ -73,19 +73,13 @@ def _ends_inside_quotes(line: bytes, delimiter: int, inside: bool) -> bool:
         place += 1
 
 
-def split_records(texts: Sequence[str], delimiter: str) -> list[list[str] | None]:
-    """Return the fields of each record text; None for a record that is no CSV."""
-    try:
-        rows = list(csv.reader(texts, delimiter=delimiter, strict=True))
-    except csv.Error:
-        rows = []
-    if len(rows) == len(texts):
-        return list(rows)
-    return [split_record(text, delimiter) for text in texts]
-
-
 def split_record(text: str, delimiter: str) -> list[str] | None:
-    """Return the fields of one record, or None when its quotes do not match."""
+    """Return the fields of one record, or None when its quotes do not match.
+
+    A record without quotes is split directly, which is what a CSV parser does, only faster.
+    """
+    if '"' not in text:
+        return text.removesuffix("\n").removesuffix("\r").split(delimiter)
     try:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True))
     except csv.Error:

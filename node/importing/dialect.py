@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from node.errors import InvalidInput, LimitExceeded, Problem
 from node.importing.csv_reader import split_record
-from node.importing.header_aliases import TITLES, recognise_title
+from node.importing.header_aliases import RESULT_TITLES, TITLES, recognise_title
 from node.importing.limits import Limits
 from node.importing.table_shape import Column
 
@@ -66,9 +66,11 @@ def _best_row(rows: Sequence[Sequence[str]], limits: Limits) -> tuple[Header, in
 
 
 def columns_of(titles: Sequence[str]) -> tuple[Column, ...]:
-    """Return what each title means."""
+    """Return what each title means; the three columns of a result file mean nothing."""
+    own = len(titles) - 3 if tuple(t.strip() for t in titles[-3:]) in RESULT_TITLES else len(titles)
     return tuple(
-        Column(index, title.strip(), *recognise_title(title)) for index, title in enumerate(titles)
+        Column(index, title.strip(), *(recognise_title(title) if index < own else (None, 0)))
+        for index, title in enumerate(titles)
     )
 
 

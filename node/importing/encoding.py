@@ -10,7 +10,7 @@ Invariants: decoding never raises; a line is either text or undecodable, never h
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +23,12 @@ _WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedLine:
-    """A line as text. `other` is the encoding used instead of the file's, or "";
-    `text` is None when no encoding reads the line."""
+class DecodedLines:
+    """Lines as texts, None where no encoding reads the line; `others` names, by index, the
+    encoding used instead of the file's."""
 
-    text: str | None
-    other: str = ""
+    texts: Sequence[str | None]
+    others: Mapping[int, str]
 
 
 def detect_encoding(path: Path, limits: Limits) -> str:
@@ -99,37 +99,41 @@ def too_long_a_record(most: int) -> LimitExceeded:
     )
 
 
-def decode_lines(lines: tuple[bytes, ...], encoding: str) -> list[DecodedLine]:
-    """Decode lines that are whole in their encoding; the fast way when all are in the file's."""
-    if encoding != GB18030:
-        return [_decode_utf8(line) for line in lines]
-    return [_decode_gb18030(line) for line in lines]
+def decode_lines(lines: Sequence[bytes], encoding: str) -> DecodedLines:
+    """Decode whole lines of a file in `encoding`, each line in the encoding that reads it."""
+    if encoding == GB18030:
+        return _collect([_decode_gb18030(line) for line in lines])
+    try:
+        return DecodedLines([line.decode() for line in lines], {})
+    except UnicodeDecodeError:
+        return _collect([_decode_utf8(line) for line in lines])
 
 
-def _decode_utf8(line: bytes) -> DecodedLine:
-    try:
-        return DecodedLine(line.decode())
-    except UnicodeDecodeError:
-        pass
-    try:
-        return DecodedLine(line.decode(GB18030), GB18030)
-    except UnicodeDecodeError:
-        return DecodedLine(None)
+def _collect(decoded: Sequence[tuple[str | None, str]]) -> DecodedLines:
+    others = {index: other for index, (_, other) in enumerate(decoded) if other}
+    return DecodedLines([text for text, _ in decoded], others)
 
 
-def _decode_gb18030(line: bytes) -> DecodedLine:
-    if line.isascii():
-        return DecodedLine(line.decode("ascii"))
+def _decode(line: bytes, encoding: str) -> str | None:
     try:
-        as_utf8: str | None = line.decode()
+        return line.decode(encoding)
     except UnicodeDecodeError:
-        as_utf8 = None
-    try:
-        as_gb: str | None = line.decode(GB18030)
-    except UnicodeDecodeError:
-        as_gb = None
-    if as_utf8 is None:
-        return DecodedLine(as_gb)
+        return None
+
+
+def _decode_utf8(line: bytes) -> tuple[str | None, str]:
+    text = _decode(line, UTF8)
+    if text is not None:
+        return text, ""
+    text = _decode(line, GB18030)
+    return text, GB18030 if text is not None else ""
+
+
+def _decode_gb18030(line: bytes) -> tuple[str | None, str]:
+    as_gb = _decode(line, GB18030)
+    as_utf8 = _decode(line, UTF8)
+    if as_utf8 is None or line.isascii():
+        return as_gb, ""
     if as_gb is not None and familiarity(as_gb) > familiarity(as_utf8):
-        return DecodedLine(as_gb)
-    return DecodedLine(as_utf8, UTF8)
+        return as_gb, ""
+    return as_utf8, UTF8

@@ -1,4 +1,4 @@
-"""What the importer noticed about a row, what follows from it, and the row as it would be registered.
+"""What the importer noticed about a row, what follows, and the row as it would be registered.
 
 Invariants: a finding never changes silently: `original` is the text of the file, `proposed` the
 text that replaces it (fix: already in the draft; confirm: only after a person agreed to the kind).
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
     REJECT = "reject"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """One remark about one cell, or about the row when `column` is "".
 
     `kind` is stable; `column` is an attribute name, "handle" or "parents"; `zh` and `en` are whole
@@ -48,11 +48,11 @@ class Finding(msgspec.Struct, frozen=True):
     en: str
 
 
-class RowDraft(msgspec.Struct, frozen=True):
+class RowDraft(msgspec.Struct, frozen=True, gc=False):
     """A row after repairs. `row` is the number Excel shows; `parents` are (identifier, kg text).
 
-    `attributes` holds no empty texts, neither the identifier nor the parents; `identifier` is "" when
-    none could be read.
+    `attributes` holds no empty texts, neither the identifier nor the parents; `identifier` is ""
+    when none could be read.
     """
 
     row: int
@@ -64,12 +64,14 @@ class RowDraft(msgspec.Struct, frozen=True):
 
 # The row is registered with an open edge although its finding says confirm.
 PENDING_EDGE = "broken_parent"
+# Kinds whose cell cannot be taken as written: without a proposal the row stays held.
+_NEEDS_PROPOSAL = frozenset({"ambiguous_date", "mojibake", "unknown_unit", "missing_unit"})
 # Findings the enterprise's compliance officer must see (稀土管理条例 art. 11).
 COMPLIANCE_KINDS = frozenset({"ore_to_recycler"})
 
 
 def outcome(findings: Collection[Finding], confirmed: Collection[str] = ()) -> Outcome:
-    """Return what the findings of a row lead to, given the kinds a person confirmed for the file."""
+    """Return what the findings of a row lead to, given the kinds confirmed for the file."""
     if not findings:
         return Outcome.REGISTER
     actions = {f.action for f in findings if f.kind not in confirmed or f.action != Action.CONFIRM}
@@ -77,11 +79,15 @@ def outcome(findings: Collection[Finding], confirmed: Collection[str] = ()) -> O
         return Outcome.REJECT
     if Action.DEDUPE in actions:
         return Outcome.DUPLICATE
-    held = any(
-        f.action == Action.CONFIRM and f.kind != PENDING_EDGE and f.kind not in confirmed
-        for f in findings
-    )
+    held = any(f.action == Action.CONFIRM and not _answered(f, confirmed) for f in findings)
     return Outcome.HOLD if held else Outcome.REGISTER
+
+
+def _answered(finding: Finding, confirmed: Collection[str]) -> bool:
+    if finding.kind == PENDING_EDGE:
+        return True
+    has_answer = finding.proposed or finding.kind not in _NEEDS_PROPOSAL
+    return finding.kind in confirmed and bool(has_answer)
 
 
 def confirm_kinds(draft: RowDraft, confirmed: Collection[str]) -> RowDraft:

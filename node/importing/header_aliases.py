@@ -16,7 +16,16 @@ TITLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "handle": ("标识编码", "标识", "标识码", "批次标识", "编码", "identifier", "id"),
         "parents": ("原料批次", "上级批次", "父批次", "投料批次", "parent", "parentlots"),
-        "lot_no": ("企业批号", "批号", "批次号", "生产批号", "lot", "lotno.", "lotnumber", "batchno"),
+        "lot_no": (
+            "企业批号",
+            "批号",
+            "批次号",
+            "生产批号",
+            "lot",
+            "lotno.",
+            "lotnumber",
+            "batchno",
+        ),
         "product_code": ("产品代码", "产品编码", "品种代码", "productcode"),
         "product_name": ("产品名称", "品名", "产品", "名称", "product", "productname"),
         "stage": ("环节", "工序", "生产环节"),
@@ -86,6 +95,9 @@ TITLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+# Columns this importer adds to the file it gives back; such a file may be uploaded again.
+RESULT_TITLES = (("状态", "原因", "建议"), ("Status", "Reason", "Suggestion"))
+
 # Decimal exponent of a unit in a title, relative to the unit of the attribute.
 _MASS_POWERS = {"kg": 0, "公斤": 0, "千克": 0, "t": 3, "吨": 3, "公吨": 3, "g": -3, "克": -3}
 _SHARE_POWERS = {"%": 0, "wt%": 0, "质量分数": 0, "ppm": -4, "ug/g": -4, "mg/kg": -4, "‰": -1}
@@ -122,8 +134,8 @@ def _power(attribute: str, unit: str) -> int | None:
 def recognise_title(title: str) -> tuple[str | None, int]:
     """Return the attribute a title means, or None, and the decimal exponent of its unit.
 
-    `净重（吨）` gives ("net_kg", 3), `Fe(ppm)` ("fe_pct", -4), `备注` (None, 0). A known name with a
-    unit that does not fit the attribute is unknown: nothing is guessed.
+    `净重（吨）` gives ("net_kg", 3), `Fe(ppm)` ("fe_pct", -4), `备注` (None, 0). A known
+    name with a unit that does not fit the attribute is unknown: nothing is guessed.
     """
     key = _key(title)
     if key in _BY_KEY:

@@ -94,11 +94,11 @@ def _refused(identifier: str, kinds: tuple[str, ...]) -> IdentifierReading:
 def _neighbour_swap(identifier: str) -> str:
     start = identifier.index("/") + 1
     for place in range(len(identifier) - 2, start - 1, -1):
-        left, right = identifier[place : place + 2]
-        if left == right:
+        left, right = identifier[place], identifier[place + 1]
+        if left == right or not (left + right).isdecimal():
             continue
         swapped = identifier[:place] + right + left + identifier[place + 2 :]
-        if CANONICAL.fullmatch(swapped) and check_holds(swapped):
+        if day_in_identifier(swapped) is not None and check_holds(swapped):
             return swapped
     return ""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one file. Sizes are bytes, `cell_chars` characters.
+    """Bounds of one file, in bytes where not said otherwise.
 
     `unpacked` and `ratio` bound what an XLSX may grow to; `record_bytes` bounds one CSV record or
     NDJSON line, so that a file without line ends cannot fill the memory.
@@ -16,7 +16,7 @@ class Limits:
     file_bytes: int = 1 << 30
     rows: int = 1_048_576
     columns: int = 512
-    cell_chars: int = 32_767
+    cell_bytes: int = 32_767
     record_bytes: int = 1 << 20
     unpacked: int = 1 << 30
     ratio: int = 100

@@ -1,7 +1,7 @@
 """Names of products and parties: aliases, line breaks, and text decoded in the wrong encoding.
 
-Mojibake here is UTF-8 bytes once read as GB18030 (姘у寲 for 氧化). It is undone only where the round
-trip is exact, or where a known name would have produced exactly this text; a person confirms it.
+Mojibake here is UTF-8 bytes once read as GB18030 (姘у寲 for 氧化). It is undone only where the
+round trip is exact, or where a known name would have given exactly this text; a person confirms.
 
 Invariants: pure and total; nothing is changed in a name that needs no repair.
 """
@@ -9,7 +9,7 @@ Invariants: pure and total; nothing is changed in a name that needs no repair.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ from node.domain.product_catalogue import BY_CODE, CODES_BY_NAME
 from node.importing.cell_repair import INVISIBLE, halve
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_CHINESE = re.compile(r"[\x20-\x7e\u3000-\u303f\u4e00-\u9fff\uff01-\uff5e]{2,}")
 _BREAKS = re.compile(r"[\r\n]+")
 # Words that sound readings of a rare-earth file contain; they decide between two decodings.
 _WORDS = ("有限公司", "股份", "集团", "稀土", "企业标准", "示例", "金属", "合金", "科技", "材料")
@@ -25,8 +26,10 @@ VOCABULARY = tuple(sorted({*_WORDS, *(name for name in CODES_BY_NAME if not name
 
 @dataclass(frozen=True, slots=True)
 class NameReading:
-    """A name cell. `kinds`: repairs made; `fault`: mojibake, name_grade_mismatch or ""; for mojibake
-    `text` is the proposal, or "" while none is known."""
+    """A name cell. `kinds`: repairs made; `fault`: mojibake, name_grade_mismatch or "".
+
+    For mojibake `text` is the proposal, "" while none is known.
+    """
 
     text: str
     kinds: tuple[str, ...] = ()
@@ -41,9 +44,6 @@ def familiarity(text: str) -> int:
 def misread(name: str) -> str:
     """Return what `name` looks like once its UTF-8 bytes were read as GB18030."""
     return name.encode().decode("gb18030", "replace")
-
-
-_MISREAD_PRODUCTS = {misread(name): name for name in CODES_BY_NAME if not name.isascii()}
 
 
 @lru_cache(maxsize=16384)
@@ -63,21 +63,18 @@ def read_name(text: str) -> NameReading:
 def unmisread(text: str) -> str | None:
     """Return what a misread text was, "" when it was misread beyond repair, None when it was not.
 
-    Genuine Chinese never survives the way back: its GB18030 bytes would have to be valid UTF-8 that
-    again reads as common characters.
+    Genuine Chinese hardly survives the way back: its GB18030 bytes would have to be valid UTF-8
+    that reads as Chinese again.
     """
     if text.isascii():
         return None
-    if text in _MISREAD_PRODUCTS:
-        return _MISREAD_PRODUCTS[text]
     if REPLACEMENT in text:
         return ""
     try:
         original = text.encode("gb18030").decode("utf-8")
-        original.encode("gb2312")
     except UnicodeError:
         return None
-    return original if len(original) > 1 else None
+    return original if _CHINESE.fullmatch(original) else None
 
 
 def known_misread(text: str, names: Iterable[str]) -> str:
@@ -96,6 +93,9 @@ def read_product_name(text: str, code: str) -> NameReading:
     reading = read_name(text)
     name = reading.text
     product = BY_CODE.get(code)
+    if reading.fault == "mojibake" and not reading.text and product:
+        names = (product.name, *product.aliases)
+        return NameReading(known_misread(text, names), reading.kinds, "mojibake")
     if reading.fault or product is None or name == product.name:
         return reading
     codes = CODES_BY_NAME.get(name) or CODES_BY_NAME.get(halve(name))
@@ -104,9 +104,3 @@ def read_product_name(text: str, code: str) -> NameReading:
     if code in codes:
         return NameReading(product.name, (*reading.kinds, "name_alias"))
     return NameReading(name, reading.kinds, "name_grade_mismatch")
-
-
-def name_of_party(uscc: str, names: Mapping[str, Mapping[str, int]]) -> str:
-    """Return the name most rows of the file give the party with this credit code, or ""."""
-    counted = names.get(uscc)
-    return max(counted, key=lambda name: (counted[name], name)) if counted else ""

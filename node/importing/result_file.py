@@ -1,13 +1,36 @@
-"""Give the uploaded file back with three more columns: 状态, 原因, 建议."""
+"""Give the uploaded file back with three more columns: 状态, 原因, 建议.
+
+CSV keeps its bytes record by record (encoding, delimiter, line ends); only what would be unsafe or
+unreadable is written anew. XLSX is written with text cells, NDJSON gets three more keys.
+
+Invariants: rows keep their order and their number; no cell that this file adds or echoes starts a
+formula in a spreadsheet (OWASP CSV injection); a figure such as -0.5 is no formula and stays.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 
+import xlsxwriter
+
+from node.importing.csv_reader import join_fields, split_record
+from node.importing.encoding import UTF8_BOM, decode_lines
+from node.importing.findings import Action, Outcome, RowDraft
+from node.importing.header_aliases import RESULT_TITLES
 from node.importing.table_reader import Table
+from node.importing.table_shape import Format
+from node.importing.xlsx_reader import read_sheet
+
+_FORMULA = re.compile(r"[\s\0]*[=+\-@＝＋－＠]|[\t\r\n\0]")
+_NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?(?:[eE][+-]?\d+)?%?", re.ASCII)
+_XLSX_CELL = 32_767
 
 
 class Language(StrEnum):
@@ -15,6 +38,23 @@ class Language(StrEnum):
 
     ZH = "zh"
     EN = "en"
+
+
+_TITLES = dict(zip((Language.ZH, Language.EN), RESULT_TITLES, strict=True))
+_STATUS = {
+    Language.ZH: {
+        Outcome.REGISTER: "已登记",
+        Outcome.HOLD: "待确认",
+        Outcome.DUPLICATE: "重复",
+        Outcome.REJECT: "已拒绝",
+    },
+    Language.EN: {
+        Outcome.REGISTER: "registered",
+        Outcome.HOLD: "to confirm",
+        Outcome.DUPLICATE: "duplicate",
+        Outcome.REJECT: "rejected",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +67,160 @@ class RowResult:
     suggestion: str
 
 
+def row_result(draft: RowDraft, outcome: Outcome, language: Language = Language.ZH) -> RowResult:
+    """Return what the file says about a judged row: its outcome, every finding, every proposal."""
+    reasons = [f.zh if language is Language.ZH else f.en for f in draft.findings]
+    separator = ";" if language is Language.ZH else "; "
+    proposals = [
+        f"{f.column}={f.proposed}"
+        for f in draft.findings
+        if f.proposed and f.action in (Action.CONFIRM, Action.REJECT)
+    ]
+    status = _STATUS[language][outcome]
+    return RowResult(draft.row, status, separator.join(reasons), separator.join(proposals))
+
+
 def write_result(
     table: Table, results: Iterable[RowResult], target: Path, *, language: Language = Language.ZH
 ) -> None:
-    """Write `table` to `target` in its own format; `results` in ascending row order, gaps allowed."""
-    raise NotImplementedError
+    """Write `table` to `target` in its own format with the three columns.
+
+    `results` come in ascending row order; rows without a result (titles, blanks, totals) get empty
+    cells. A record no encoding reads is echoed with replacement characters.
+    """
+    match table.shape.format:
+        case Format.XLSX:
+            _write_xlsx(table, results, target, _TITLES[language])
+        case Format.NDJSON:
+            _write_ndjson(table, results, target, _TITLES[language])
+        case Format.CSV:
+            _write_csv(table, results, target, _TITLES[language])
+
+
+def formula_safe(text: str) -> str:
+    """Return a cell text that no spreadsheet takes for a formula: a ' is put before it."""
+    if text and _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+        return "'" + text.replace("\0", "")
+    return text
+
+
+def _by_row(results: Iterable[RowResult], titles: tuple[str, ...], header: int) -> _Added:
+    first = [RowResult(header, *titles)] if header else []
+    return _Added(chain(first, results))
+
+
+class _Added:
+    """The added cells in row order: ask with ascending row numbers."""
+
+    def __init__(self, results: Iterable[RowResult]) -> None:
+        self._results: Iterator[RowResult] = iter(results)
+        self._next = next(self._results, None)
+
+    def of(self, row: int) -> tuple[str, str, str]:
+        """Return the three cells of a row, empty ones when there is no result for it."""
+        while self._next is not None and self._next.row < row:
+            self._next = next(self._results, None)
+        found = self._next
+        if found is None or found.row != row:
+            return "", "", ""
+        return (
+            formula_safe(found.status),
+            formula_safe(found.reason),
+            formula_safe(found.suggestion),
+        )
+
+
+def _write_csv(
+    table: Table, results: Iterable[RowResult], target: Path, titles: tuple[str, ...]
+) -> None:
+    shape = table.shape
+    added = _by_row(results, titles, shape.header_row)
+    wide = shape.encoding.startswith("utf-16")
+    writing = "utf-8" if shape.encoding == UTF8_BOM else shape.encoding
+    reading = "utf-8" if wide else shape.encoding
+    with target.open("wb") as file:
+        file.write(_byte_order_mark(shape.encoding))
+        for row, record in enumerate(table.records(), start=1):
+            text, same = _decoded(record, reading)
+            body, line_end = _without_line_end(text, shape.line_end)
+            safe = _safe_record(body, shape.delimiter)
+            tail = shape.delimiter + join_fields(added.of(row), shape.delimiter) + line_end
+            if same and not wide and safe == body:
+                file.write(record[: len(record) - len(_line_end_of(record))])
+                file.write(tail.encode(writing, "replace"))
+            else:
+                file.write((safe + tail).encode(writing, "replace"))
+
+
+def _byte_order_mark(encoding: str) -> bytes:
+    marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+    return codecs.BOM_UTF8 if encoding == UTF8_BOM else marks.get(encoding, b"")
+
+
+def _decoded(record: bytes, encoding: str) -> tuple[str, bool]:
+    """Return a record as text, and whether it was in the file's own encoding."""
+    decoded = decode_lines((record,), encoding)
+    text = decoded.texts[0]
+    if text is None:
+        return record.decode("utf-8", "replace"), False
+    return text, not decoded.others
+
+
+def _line_end_of(record: bytes) -> bytes:
+    return b"\r\n" if record.endswith(b"\r\n") else b"\n" if record.endswith(b"\n") else b""
+
+
+def _without_line_end(text: str, default: str) -> tuple[str, str]:
+    for end in ("\r\n", "\n"):
+        if text.endswith(end):
+            return text[: -len(end)], end
+    return text, default
+
+
+def _safe_record(body: str, delimiter: str) -> str:
+    """Return the record with formulas disarmed; a record without any is returned as it is."""
+    starts = re.escape(delimiter)
+    if not re.search(rf'(?:^|{starts})"?\s*[=+\-@＝＋－＠\t\r\0]', body):
+        return body
+    fields = split_record(body, delimiter)
+    if fields is None:
+        return formula_safe(body)
+    safe = [formula_safe(field) for field in fields]
+    return body if safe == fields else join_fields(safe, delimiter)
+
+
+def _write_ndjson(
+    table: Table, results: Iterable[RowResult], target: Path, titles: tuple[str, ...]
+) -> None:
+    added = _by_row(results, titles, 0)
+    with target.open("w", encoding="utf-8", newline="\n") as file:
+        for row, record in enumerate(table.records(), start=1):
+            text, _ = _decoded(record, table.shape.encoding)
+            line = text.strip()
+            if line:
+                cells = dict(zip(titles, added.of(row), strict=True))
+                file.write(_with_keys(line, json.dumps(cells, ensure_ascii=False)))
+            file.write("\n")
+
+
+def _with_keys(line: str, added: str) -> str:
+    """Return a line with three keys more; a line that is no object becomes the text of one."""
+    if not (line.startswith("{") and line.endswith("}")):
+        return f'{{"raw": {json.dumps(line, ensure_ascii=False)}, {added[1:]}'
+    inner = line[1:-1].rstrip()
+    return f"{{{inner}{', ' if inner else ''}{added[1:]}"
+
+
+def _write_xlsx(
+    table: Table, results: Iterable[RowResult], target: Path, titles: tuple[str, ...]
+) -> None:
+    added = _by_row(results, titles, table.shape.header_row)
+    width = len(table.shape.columns)
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(target), options) as book:
+        sheet = book.add_worksheet("result")
+        for row, cells in enumerate(read_sheet(table.path, table.limits), start=1):
+            padded = (*cells[:width], *[""] * (width - len(cells)), *added.of(row))
+            for column, text in enumerate(padded):
+                if text:
+                    sheet.write_string(row - 1, column, formula_safe(text)[:_XLSX_CELL])

@@ -35,7 +35,7 @@ class RowNotes:
         proposed: str = "",
         detail: str = "",
     ) -> None:
-        """Note a finding about the row at `index`, in the column of an attribute ("" for the row)."""
+        """Note a finding about the row at `index`, in an attribute's column ("" for the row)."""
         finding = describe(
             kind,
             row=self._numbers[index],
@@ -50,10 +50,3 @@ class RowNotes:
     def of(self, index: int) -> list[Finding]:
         """Return the findings of one row, in the order they were noted."""
         return self._findings.get(index, [])
-
-    def faulty(self, index: int, columns: frozenset[str]) -> bool:
-        """Tell whether a cell of these columns was found faulty (anything but a repair)."""
-        return any(
-            f.column in columns and f.action in ("reject", "confirm")
-            for f in self._findings.get(index, ())
-        )

@@ -1,4 +1,4 @@
-"""The shape of an opened table and one chunk of its rows: plain values that cross process borders."""
+"""The shape of an opened table and one chunk of its rows: values that cross process borders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the file. `attribute` is "handle", "parents", an attribute name, or None (unknown).
+    """A column of the file. `attribute`: "handle", "parents", an attribute name, None if unknown.
 
     `power` is the decimal exponent the header's unit adds: 3 for 净重(吨) in a kg column, -4 for
     Fe(ppm) in a % column, else 0.
@@ -30,7 +30,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """How to read the file. `encoding` is that of the file; `header_row` is 1-based, 0 for NDJSON."""
+    """How to read the file. `encoding`: of the file; `header_row`: 1-based, 0 for NDJSON.
+
+    `cell_limit`: characters a cell may have before its row is refused.
+    """
 
     format: Format
     columns: tuple[Column, ...]
@@ -38,13 +41,14 @@ class TableShape:
     delimiter: str
     line_end: str
     header_row: int
+    cell_limit: int = 32_767
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Consecutive rows: `raw` records (CSV, NDJSON) or ready `cells` (XLSX); the other is empty.
 
-    `first_row` is the row number Excel shows for the first of them. Raw records keep their line end.
+    `first_row` is the row number Excel shows for the first of them. Records keep their line end.
     """
 
     first_row: int

@@ -22,7 +22,9 @@ from node.importing.limits import Limits
 _BLOCK = 1 << 16
 _OVERLAP = 32
 _DTD = (b"<!DOCTYPE", b"<!ENTITY")
-_WIDE_DTD = tuple(mark.decode().encode(wide) for mark in _DTD for wide in ("utf-16-le", "utf-16-be"))
+_WIDE_DTD = tuple(
+    mark.decode().encode(wide) for mark in _DTD for wide in ("utf-16-le", "utf-16-be")
+)
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
 

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from node.domain.identifiers import Identifier, parse_handle, recognise
+from node.domain.identifiers import (
+    Identifier,
+    check_registrable,
+    parse_handle,
+    recognise,
+    recognise_exact,
+)
 from node.domain.identifiers.suffix_profile import PROFILES
 from node.domain.prefix import Prefix, check_usable
 from node.domain.record import (
@@ -60,6 +66,8 @@ def admit(item: Item, actor: Actor, picture: Picture, at: datetime) -> Admitted:
     if item.object_class not in OBJECT_CLASSES:
         raise _invalid("object_class", "not_listed", "对象类别未知", "Unknown object class")
     identifier = identify(item.identifier, picture) if item.identifier else None
+    if identifier is not None:
+        check_registrable(identifier)
     prefix = served_prefix(identifier.prefix if identifier else item.prefix, picture)
     actor.require_prefix(prefix.name)
     check_usable(prefix, at)
@@ -101,6 +109,8 @@ def identify(text: str, picture: Picture) -> Identifier:
     except MalformedIdentifier:
         identifier = recognise(text).identifier
     prefix = picture.prefixes.get(identifier.prefix)
+    if prefix is not None and not prefix.fold_suffix:
+        identifier = recognise_exact(text).identifier
     if prefix is not None and identifier.scheme == "handle":
         PROFILES[prefix.profile].canonical(identifier.suffix)
     return identifier

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -18,17 +19,28 @@ from node.domain.record import Content, decode_content
 from node.errors import InvalidInput, XibiaoError
 from node.storage import edge_queries, record_queries
 from node.storage.engine import Database, ReadScope, WriteScope
+from node.storage.record_queries import NewChange
 
 _log = structlog.get_logger(__name__)
 
 LOT_TEMPLATE = "ree-batch/"
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What judging found: the facts of a lot (None for other objects) and its unknown sources."""
+
+    facts: LotFacts | None
+    open_parents: tuple[str, ...]
+
+
 class StoredLot(Protocol):
     """A record that has just been stored: what `link` needs of it."""
 
     @property
-    def content(self) -> Content: ...
+    def change(self) -> NewChange: ...
+    @property
+    def facts(self) -> LotFacts | None: ...
     @property
     def open_parents(self) -> tuple[str, ...]: ...
 
@@ -42,11 +54,12 @@ class Genealogy:
         self._recent: OrderedDict[str, LotFacts] = OrderedDict()
 
     async def judge(
-        self, contents: Sequence[Content | XibiaoError]
-    ) -> list[tuple[str, ...] | XibiaoError]:
-        """Return for each content its unknown parents, or the error that refuses it.
+        self, contents: Sequence[Content | XibiaoError], within: ReadScope | None = None
+    ) -> list[Verdict | XibiaoError]:
+        """Return for each content its verdict, or the error that refuses it.
 
-        Contents may name each other, in any order. Errors given are returned as they are.
+        Contents may name each other, in any order. Errors given are returned as they are. Reads in
+        the scope `within`, or in one of its own.
         """
         batch = {
             c.identifier: facts_of(c.attributes)
@@ -56,21 +69,21 @@ class Genealogy:
         wanted = {
             p.id for c in contents if isinstance(c, Content) for p in c.parents if p.id not in batch
         }
-        known = dict(await self.facts(wanted)) | batch
+        known = await self.facts(wanted, within) | batch
         return [c if isinstance(c, XibiaoError) else self._verdict(c, known) for c in contents]
 
-    def _verdict(
-        self, content: Content, known: Mapping[str, LotFacts]
-    ) -> tuple[str, ...] | XibiaoError:
-        if not content.parents:
-            return ()
+    def _verdict(self, content: Content, known: Mapping[str, LotFacts]) -> Verdict | XibiaoError:
         lot = known.get(content.identifier)
+        if not content.parents:
+            return Verdict(lot, ())
         problems = genealogy_faults(lot, content.parents, known) if lot else []
         if problems:
             return InvalidInput("数据有误", "The data is not valid", problems=problems)
-        return tuple(parent.id for parent in content.parents if parent.id not in known)
+        return Verdict(lot, tuple(p.id for p in content.parents if p.id not in known))
 
-    async def facts(self, identifiers: Iterable[str]) -> dict[str, LotFacts]:
+    async def facts(
+        self, identifiers: Iterable[str], within: ReadScope | None = None
+    ) -> dict[str, LotFacts]:
         """Return the facts of those identifiers that are registered."""
         found: dict[str, LotFacts] = {}
         missing: list[str] = []
@@ -80,7 +93,9 @@ class Genealogy:
                 missing.append(identifier)
             else:
                 found[identifier] = remembered
-        if missing:
+        if missing and within is not None:
+            found |= await _stored_facts(within, missing)
+        elif missing:
             async with self._database.read() as scope:
                 found |= await _stored_facts(scope, missing)
         return found
@@ -89,24 +104,21 @@ class Genealogy:
         """Remember new lots, open their edges and close the edges that waited for them."""
         if not stored:
             return
-        edges = [(p, lot.content.identifier) for lot in stored for p in lot.open_parents]
+        edges = [(p, lot.change.identifier) for lot in stored for p in lot.open_parents]
         await edge_queries.add(scope, edges, at)
-        waiting = await edge_queries.close(scope, [lot.content.identifier for lot in stored])
+        waiting = await edge_queries.close(scope, [lot.change.identifier for lot in stored])
         if waiting:
             await self._check_again(scope, waiting, at)
         for lot in stored:
-            if lot.content.template.startswith(LOT_TEMPLATE):
-                self._remember(lot.content)
-
-    def _remember(self, content: Content) -> None:
-        self._recent[content.identifier] = facts_of(content.attributes, "active")
-        if len(self._recent) > self._limit:
+            if lot.facts is not None:
+                self._recent[lot.change.identifier] = lot.facts
+        while len(self._recent) > self._limit:
             self._recent.popitem(last=False)
 
     async def _check_again(
         self, scope: WriteScope, waiting: Sequence[tuple[str, str]], at: str
     ) -> None:
-        """Check children whose parent has arrived; a contradiction is kept and shown, not hidden."""
+        """Check children whose parent has arrived; a contradiction is kept and shown."""
         children = await record_queries.find_within(scope, sorted({c for _, c in waiting}))
         contents = [decode_content(record.content) for record in children.values()]
         names = {p.id for content in contents for p in content.parents}

@@ -30,6 +30,7 @@ from node.errors import (
     Problem,
     Unavailable,
     WrongState,
+    XibiaoError,
 )
 from node.registration.admission import (
     as_texts,
@@ -146,14 +147,14 @@ class LifeCycle:
                 )
             content = edit(decode_content(found.content), self._directory.now)
             content = _next_revision(content, found, action, actor, reason, at)
-            await self._check_parents(content)
+            await self._check_parents(scope, content)
             return (await self._append(scope, content, action, locked),)
 
         return (await self._once(actor, key, at, effect))[0]
 
-    async def _check_parents(self, content: Content) -> None:
-        (verdict,) = await self._genealogy.judge([content])
-        if isinstance(verdict, Exception):
+    async def _check_parents(self, scope: WriteScope, content: Content) -> None:
+        (verdict,) = await self._genealogy.judge([content], scope)
+        if isinstance(verdict, XibiaoError):
             raise verdict
 
     async def _append(

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from node.domain.lot_facts import LotFacts
 from node.domain.record import (
     Action,
     Content,
@@ -57,11 +58,15 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One record ready to be stored, with what its caller will be told."""
+    """One record ready to be stored, with what its caller will be told.
 
-    content: Content
+    `facts`: what the genealogy remembers of a lot, None for other objects; `open_parents`: sources
+    that are not registered.
+    """
+
     change: NewChange
     receipt: Receipt
+    facts: LotFacts | None = None
     open_parents: tuple[str, ...] = ()
 
 
@@ -204,13 +209,13 @@ class Registrar:
             elif isinstance(verdict, XibiaoError):
                 prepared.rows.append(refused(verdict, content.identifier))
             else:
-                prepared.rows.append(self.seal(content, verdict))
+                change, receipt = self._sealer.seal(content, Action.REGISTER)
+                prepared.rows.append(Sealed(change, receipt, verdict.facts, verdict.open_parents))
         return prepared
 
-    def seal(self, content: Content, open_parents: tuple[str, ...]) -> Sealed:
-        """Seal a first revision."""
-        change, receipt = self._sealer.seal(content, Action.REGISTER)
-        return Sealed(content, change, receipt, open_parents)
+    def announce(self) -> None:
+        """Say that a transaction with `store` in it has been committed."""
+        self._on_commit()
 
     async def store(
         self, scope: WriteScope, rows: Sequence[Sealed], at: str
@@ -222,13 +227,13 @@ class Registrar:
         """
         if not rows:
             return {}
-        ordered = sorted(rows, key=lambda row: row.content.identifier)
+        ordered = sorted(rows, key=lambda row: row.change.identifier)
         created = await record_queries.insert_new(scope, [row.change for row in ordered])
         results: dict[int, ItemResult] = {}
         late: list[Sealed] = []
         for row in ordered:
-            if row.content.identifier in created:
-                created.discard(row.content.identifier)  # a second one in the batch is late
+            if row.change.identifier in created:
+                created.discard(row.change.identifier)  # a second one in the batch is late
                 results[id(row)] = registered(row)
             else:
                 late.append(row)
@@ -241,30 +246,30 @@ class Registrar:
     async def _settle(
         self, scope: WriteScope, late: Sequence[Sealed], results: dict[int, ItemResult]
     ) -> None:
-        existing = await record_queries.lock(scope, [row.content.identifier for row in late])
+        existing = await record_queries.lock(scope, [row.change.identifier for row in late])
         claims: list[NewChange] = []
         for row in late:
-            found = existing[row.content.identifier]
-            stored = decode_content(found.content)
-            if found.status == Status.RESERVED and stored.actor == row.content.actor:
-                claimed = self._claim(row, found)
+            found = existing[row.change.identifier]
+            stored, content = decode_content(found.content), decode_content(row.change.content)
+            if found.status == Status.RESERVED and stored.actor == content.actor:
+                claimed = self._claim(row, content, found)
                 claims.append(claimed.change)
                 results[id(row)] = registered(claimed)
-                existing[row.content.identifier] = LockedRecord(
+                existing[row.change.identifier] = LockedRecord(
                     found.identifier, "active", 2, found.change_id, claimed.change.content
                 )
             else:
-                results[id(row)] = _existing(row, found, stored)
+                results[id(row)] = _existing(content, found, stored)
         await record_queries.append(scope, claims, existing)
 
-    def _claim(self, row: Sealed, reserved: LockedRecord) -> Sealed:
-        content = msgspec.structs.replace(
-            row.content,
+    def _claim(self, row: Sealed, content: Content, reserved: LockedRecord) -> Sealed:
+        claimed = msgspec.structs.replace(
+            content,
             revision=reserved.revision + 1,
             previous=content_digest(reserved.content),
         )
-        change, receipt = self._sealer.seal(content, Action.REGISTER)
-        return Sealed(content, change, receipt, row.open_parents)
+        change, receipt = self._sealer.seal(claimed, Action.REGISTER)
+        return Sealed(change, receipt, row.facts, row.open_parents)
 
 
 @dataclass(slots=True)
@@ -297,19 +302,19 @@ def registered(row: Sealed) -> ItemResult:
     """Return the result of a record that has just been stored."""
     return ItemResult(
         outcome="registered",
-        identifier=row.content.identifier,
-        revision=row.content.revision,
-        status=row.content.status,
-        at=row.content.at,
+        identifier=row.change.identifier,
+        revision=row.change.revision,
+        status=row.change.status,
+        at=row.change.at,
         receipt=row.receipt,
         pending_parents=row.open_parents,
     )
 
 
-def _existing(row: Sealed, found: LockedRecord, stored: Content) -> ItemResult:
+def _existing(content: Content, found: LockedRecord, stored: Content) -> ItemResult:
     """Say what stands in the way; only to its own registrar are differences named."""
-    own = stored.actor == row.content.actor
-    if own and same_business_facts(row.content, stored):
+    own = stored.actor == content.actor
+    if own and same_business_facts(content, stored):
         return ItemResult(
             outcome="duplicate",
             identifier=found.identifier,
@@ -319,9 +324,9 @@ def _existing(row: Sealed, found: LockedRecord, stored: Content) -> ItemResult:
         )
     problems = [
         Problem(name, "differs", "与已登记内容不同", "Differs from what is registered")
-        for name in (differing_fields(row.content, stored)[:20] if own else ())
+        for name in (differing_fields(content, stored)[:20] if own else ())
     ]
-    return refused(AlreadyRegistered(problems=problems), row.content.identifier)
+    return refused(AlreadyRegistered(problems=problems), found.identifier)
 
 
 def refused(error: XibiaoError, identifier: str = "") -> ItemResult:

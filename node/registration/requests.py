@@ -52,8 +52,8 @@ AttributeInput = str | int | float
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One registration.
 
-    `identifier`: any presentation of it, or "" to have one minted below `prefix`; `template`: "" for
-    the newest shipped one of the object class; `document`: the plant's source document number.
+    `identifier`: any presentation of it, or "" to have one minted below `prefix`; `template`: ""
+    for the newest shipped one of the object class; `document`: the plant's document number.
     """
 
     identifier: str = ""

@@ -61,7 +61,7 @@ class Sequencer:
         self._gap = gap
         self._wake = asyncio.Event()
         self._known: LogState | None = None
-        self._tree: GrowingTree | None = None
+        self._tree = GrowingTree()
         self._tail: list[bytes] = []  # leaves of the bundle that is not full yet
 
     def wake(self) -> None:
@@ -72,13 +72,20 @@ class Sequencer:
         """Sequence for ever; errors are logged once each and tried again."""
         while True:
             try:
-                took = await self.run_batch()
+                took = await self.run_batch() if await self._has_work() else 0
             except (XibiaoError, Retry) as error:
                 _log.warning("sequencing_failed", error=type(error).__name__, reason=str(error))
                 took = 0
                 await asyncio.sleep(0.2)
             if took < self._batch_size:
                 await self._pause()
+
+    async def _has_work(self) -> bool:
+        """Look without a write lock whether anything is pending, or the log never signed."""
+        async with self._database.read() as scope:
+            waiting = await log_queries.pending_count(scope, self._batch_size)
+            self._metrics.pending_entries.set(waiting)
+            return bool(waiting) or not (await log_queries.state(scope)).checkpoint
 
     async def _pause(self) -> None:
         self._wake.clear()
@@ -105,7 +112,7 @@ class Sequencer:
                 self._gap("locked")
                 # 2. Take the oldest pending changes (deleted here, so nobody takes them again).
                 changes = await log_queries.take_pending(scope, self._batch_size)
-                if not changes:
+                if not changes and before.checkpoint:
                     return 0
                 self._gap("taken")
                 # 3. Number them: leaf rows, then the tiles and bundles they complete or extend.
@@ -120,7 +127,7 @@ class Sequencer:
             self._known = None
             raise
         self._known = after
-        self._metrics.sequenced_total.inc(len(changes))
+        self._metrics.sequenced.inc(len(changes))
         self._metrics.log_size.set(after.size)
         return len(changes)
 
@@ -147,8 +154,6 @@ class Sequencer:
         self, scope: WriteScope, before: LogState, changes: list[PendingChange]
     ) -> LogState:
         tree = self._tree
-        if tree is None:
-            raise IntegrityFailure("日志树未加载", "The tree is not loaded")
         await log_queries.insert_leaves(scope, before.size, changes)
         tiles = tree.append([leaf_hash(change.leaf) for change in changes])
         await log_queries.put_tiles(scope, [(t.level, t.number, t.hashes) for t in tiles])

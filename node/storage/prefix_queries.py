@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from node.domain.prefix import Prefix
-from node.storage.engine import ReadScope, WriteScope
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-_COLUMNS = "name, state, profile, is_test, fold_suffix, valid_from, valid_until"
+from node.domain.prefix import Prefix, PrefixState
+from node.storage.engine import ReadScope, WriteScope
 
 
 async def everyone(scope: ReadScope) -> list[Prefix]:
     """Return every prefix, sorted by name."""
-    return [
-        _prefix(row) for row in await scope.rows(f"SELECT {_COLUMNS} FROM prefix ORDER BY name")
-    ]
+    rows = await scope.rows(
+        "SELECT name, state, profile, is_test, fold_suffix, valid_from, valid_until"
+        " FROM prefix ORDER BY name"
+    )
+    return [_prefix(row) for row in rows]
+
+
+def _prefix(row: Sequence[Any]) -> Prefix:
+    name, state, profile, is_test, fold_suffix, valid_from, valid_until = row
+    return Prefix(
+        name=name,
+        state=PrefixState(state),
+        profile=profile,
+        is_test=bool(is_test),
+        fold_suffix=bool(fold_suffix),
+        valid_from=datetime.fromisoformat(valid_from) if valid_from else None,
+        valid_until=datetime.fromisoformat(valid_until) if valid_until else None,
+    )
 
 
 async def put(scope: WriteScope, prefix: Prefix, at: str) -> None:

@@ -21,12 +21,13 @@ _LOWER_TO_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 
 # Letters that are drawn like ASCII letters (UTS #39 confusables, Cyrillic, Greek, Armenian rows),
 # and punctuation that word processors put in place of ASCII.
-_LOOK_ALIKES = dict(
-    zip(
-        "АВЕЅІЈКМНОРСТУХԚԜаеѕіјорсухԛԝӏҮһԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧαινορυχϲϹϳͿՕօՍոցհ‐‑‒–—―−﹣⁃∕⁄’‘′“”",
-        "ABESIJKMHOPCTYXQWaesijopcyxqwlYhdABEZHIKMNOPTYXaivopuxcCjJOoUngh---------//'''\"\"",
-        strict=True,
-    )
+_LOOK_ALIKES = (
+    str.maketrans("АВЕЅІЈКМНОРСТУХҮԚԜ", "ABESIJKMHOPCTYXYQW")  # Cyrillic
+    | str.maketrans("аеѕіјорсухһӏԁԛԝ", "aesijopcyxhldqw")
+    | str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿ", "ABEZHIKMNOPTYXCJ")  # Greek
+    | str.maketrans("αινορυχϲϳ", "aivopuxcj")
+    | str.maketrans("ՕՍօոցհ", "OUongh")  # Armenian
+    | str.maketrans("‐‑‒–—―−﹣⁃∕⁄’‘′“”", "---------//'''\"\"")
 )
 # Scripts with letters drawn like Latin ones: the first word of a letter's Unicode name.
 _IMITATES_LATIN = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
@@ -39,8 +40,13 @@ _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def fold_ascii(text: str) -> str:
-    """Return the text with ASCII letters in upper case and everything else as it is."""
-    return text.upper() if text.isascii() else text.translate(_LOWER_TO_UPPER)
+    """Return NFC text with its ASCII letters in upper case, in NFC again.
+
+    Folding can make a composition possible: i with a dot above has none, I with one has.
+    """
+    if text.isascii():
+        return text.upper()
+    return unicodedata.normalize("NFC", text.translate(_LOWER_TO_UPPER))
 
 
 def check_characters(text: str) -> str:
@@ -80,7 +86,7 @@ def _ascii_look(character: str) -> str:
     compatible = unicodedata.normalize("NFKC", character)
     if compatible.isascii():
         return compatible
-    return _LOOK_ALIKES.get(character, character)
+    return character.translate(_LOOK_ALIKES)
 
 
 def _imitations(text: str) -> list[str]:

@@ -85,7 +85,10 @@ def encode_der(identifier: Identifier) -> bytes:
 
 
 def decode_der(data: bytes) -> Identifier:
-    """Read one DER object identifier and nothing after it; raise MalformedIdentifier (`der`)."""
+    """Read one DER object identifier and nothing after it.
+
+    Raises MalformedIdentifier: `der`, or `length` where the dotted form passes 255 characters.
+    """
     body = _der_body(data)
     values: list[int] = []
     value = 0

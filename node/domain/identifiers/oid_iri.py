@@ -14,7 +14,7 @@ from node.domain.identifiers.scheme import malformed
 from node.errors import MalformedIdentifier
 
 MAX_LABEL_BYTES = 63
-# Parent arcs -> label -> arc (ITU-T X.660 annex; oid-info.com names of the top arcs).
+# Parent arcs -> label -> arc (Rec. ITU-T X.660 annex A: labels of the top arcs).
 _KNOWN = {
     (): {"itu-t": "0", "iso": "1", "joint-iso-itu-t": "2"},
     ("1",): {"member-body": "2"},
@@ -35,10 +35,9 @@ def parse_labels(text: str) -> list[str]:
 
 def _u_label(raw: str) -> str:
     """Return the label that equal A-labels share."""
-    label = check_characters(raw).lower()
+    label = check_characters(raw.lower())
     if label.startswith("xn--"):
         label = _from_punycode(label)
-    label = unicodedata.normalize("NFC", label)
     if not label or label[0] == "-" or label[-1] == "-" or label[2:4] == "--":
         raise _bad_label(raw)
     if len(label.encode("utf-8", "surrogatepass")) > MAX_LABEL_BYTES:
@@ -57,7 +56,7 @@ def _from_punycode(label: str) -> str:
         raise _bad_label(label) from None
     if plain.isascii():
         raise _bad_label(label)
-    return check_characters(plain).lower()
+    return check_characters(plain.lower())
 
 
 def _bad_label(raw: str) -> MalformedIdentifier:

@@ -12,6 +12,7 @@ Invariants: only MalformedIdentifier is raised, in time linear in at most MAX_SC
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -34,7 +35,9 @@ SCHEMES: Mapping[str, Scheme] = {module.name: module for module in (handle, ecod
 _SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")  # AIM, ISO/IEC 15424
 _GS1_SYMBOLOGIES = frozenset({"]C1", "]d2", "]e0", "]J1", "]Q3"})
 _ELEMENT_STRING = re.compile(r"\([0-9]{2,4}\)")
-_ENCODED_SEGMENT = re.compile(r"[^/]*%(?:2[Ff]|3[Aa])[^/]*")
+# Every key but an Ecode's has a slash or no "%", so no key is taken for percent-encoded text.
+_ENCODED_SEGMENT = re.compile(r"(?!ecode:)[^/]*%(?:2[Ff]|3[Aa])[^/]*")
+_VAA = re.compile(r"(?:15N)?VAA[0-9]", re.IGNORECASE)
 _OID_IRI = re.compile(r"/(?:[012]|itu-t|iso|joint-iso-itu-t)/", re.IGNORECASE)
 _IN_FRONT: tuple[tuple[str, Callable[[str], Identifier]], ...] = (
     ("hdl:", handle.parse_exact),
@@ -49,11 +52,14 @@ _IN_FRONT: tuple[tuple[str, Callable[[str], Identifier]], ...] = (
 
 
 def recognise(text: str) -> Recognition:
-    """Read an identifier of any scheme and folds a handle's suffix; raise MalformedIdentifier.
+    """Read an identifier of any scheme, folding a handle's suffix; raise MalformedIdentifier.
 
     The error's code is one of `scheme.CODES`; its problem carries a suggestion where a person can
     mean only one thing.
     """
+    canonical = handle.match_canonical(text)
+    if canonical is not None:
+        return Recognition(canonical, text)
     exact = recognise_exact(text)
     if exact.identifier.scheme != handle.name:
         return exact
@@ -137,15 +143,13 @@ def _element_string(payload: str, scanned: str, *, notes: tuple[str, ...]) -> Re
 
 def _url(url: str, scanned: str, *, notes: tuple[str, ...]) -> Recognition:
     identifier = resolver_url.identifier_in_path(url)
-    if identifier is None:
-        rest = resolver_url.text_after_stem(url).strip(EDGE_SPACE)
-        if not rest:
-            raise malformed(
-                "no-identifier", "网址中没有可识别的标识", "The URL names no identifier"
-            )
-        inner = _plain(rest, scanned)
-        identifier, notes = inner.identifier, notes + inner.notes
-    return Recognition(identifier, scanned, "url", notes + _scheme_notes(identifier))
+    if identifier is not None:
+        return Recognition(identifier, scanned, "url", notes + _scheme_notes(identifier))
+    rest = resolver_url.text_after_stem(url).strip(EDGE_SPACE)
+    if not rest:
+        raise malformed("no-identifier", "网址中没有可识别的标识", "The URL names no identifier")
+    inner = _plain(rest, scanned)
+    return replace(inner, carrier="url", notes=notes + inner.notes)
 
 
 def _plain(text: str, scanned: str) -> Recognition:
@@ -154,8 +158,10 @@ def _plain(text: str, scanned: str) -> Recognition:
     identifier = _identifier(text)
     carrier = "15N" if text.startswith(vaa.DATA_IDENTIFIER) else "text"
     notes = _scheme_notes(identifier)
-    if identifier.scheme == gs1.name and text.isdigit():
-        notes = ("gtin-padded",) if len(text) < 14 else ()
+    if not unicodedata.is_normalized("NFC", text):
+        notes = ("normalized", *notes)
+    if identifier.scheme == gs1.name and text.isdigit() and len(text) < 14:
+        notes = (*notes, "gtin-padded")
     return Recognition(identifier, scanned, carrier, notes)
 
 
@@ -167,12 +173,12 @@ def _scheme_notes(identifier: Identifier) -> tuple[str, ...]:
 
 def _identifier(text: str) -> Identifier:
     """Tell the scheme of bare text by its beginning and shape."""
+    if _VAA.match(text):
+        return vaa.parse_exact(text)
     start = text[:10].lower()
     for front, parse in _IN_FRONT:
         if start.startswith(front):
             return parse(text[len(front) :].lstrip(EDGE_SPACE))
-    if start.startswith(("15nvaa", "vaa0")):
-        return vaa.parse_exact(text)
     if _OID_IRI.match(text):
         return oid.parse(text)
     path = text.removeprefix("/")
@@ -187,17 +193,21 @@ def _identifier(text: str) -> Identifier:
 def _without_slash(text: str) -> Identifier:
     if "." in text and text[0] in "0123456789" and not _is_unicode_ecode(text):
         return _dotted(text)
-    readings = [found for found in (_try_ecode(text), _try_gtin(text)) if found is not None]
-    if len(readings) > 1:
+    code, trade_item = _try_ecode(text), _try_gtin(text)
+    if code is not None and trade_item is not None:
+        # A GTIN padded to 14 digits begins with 0; the only V=0 system known is 0001.
+        if text[0] == "0" and not text.startswith("00001"):
+            return trade_item
         raise malformed(
             "ambiguous",
             "既可读作 Ecode 也可读作 GTIN,请注明编码体系",
             "Reads as an Ecode and as a GTIN; name the scheme",
-            suggestion=readings[0].key,
+            suggestion=code.key,
         )
-    if readings:
-        return readings[0]
-    raise _no_reading(text)
+    found = code or trade_item
+    if found is None:
+        raise _no_reading(text)
+    return found
 
 
 def _dotted(text: str) -> Identifier:
@@ -230,7 +240,7 @@ def _try_gtin(text: str) -> Identifier | None:
 
 def _no_reading(text: str) -> MalformedIdentifier:
     """Say why text without a slash is no identifier: as a broken Ecode where it looks like one."""
-    if text[0] in "01234" and text[1:5].isascii() and text[1:5].isdigit():
+    if text[0] in "01234" and len(text) >= 5 and text[1:5].isascii() and text[1:5].isdigit():
         try:
             ecode.parse(text)
         except MalformedIdentifier as error:

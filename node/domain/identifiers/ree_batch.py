@@ -32,6 +32,7 @@ STAGES: Mapping[str, str] = {
     "SCR": "7",
     "REC": "8",
 }
+LEVELS = ("P", "T", "B", "D", "X")
 CAPACITY = 9_999
 
 _LETTER = "[A-HJ-NP-Z]"
@@ -105,10 +106,12 @@ def package_suffix(batch_suffix: str, level: str, *, number: int) -> str | None:
     """
     if not 1 <= number <= CAPACITY:
         raise LimitExceeded("每批每级最多 9999 个包装", "At most 9999 packages a batch and level")
-    suffix = _with_check(f"{batch_suffix}.{level}{number:04d}")
-    if suffix is not None:
-        ReeBatch().canonical(suffix)
-    return suffix
+    ReeBatch().canonical(batch_suffix)
+    if "." in batch_suffix or level not in LEVELS:
+        raise malformed(
+            "policy", "应为批次后缀加 P、T、B、D 或 X", "Expected a batch, and P T B D X"
+        )
+    return _with_check(f"{batch_suffix}.{level}{number:04d}")
 
 
 def _with_check(body: str) -> str | None:

@@ -30,7 +30,7 @@ def is_url(text: str) -> bool:
 
 def unwrap_wechat(text: str) -> str:
     """Return the URL inside WeChat's parameter `q`, decoded once, or "" where there is none."""
-    match = _WECHAT.search(text)
+    match = _WECHAT.search(text) if text.startswith("q=") or is_url(text) else None
     return decode_once(match[1]) if match else ""
 
 
@@ -56,12 +56,11 @@ def identifier_in_path(url: str) -> Identifier | None:
         return ecode.parse(url)
     path = match[1].partition("?")[0]
     segments = path.split("/")
-    for position, segment in enumerate(segments[:-1]):
-        rest = segments[position + 1 :]
+    for position, segment in enumerate(segments[:-1], start=1):
         if _DOTTED_PREFIX.fullmatch(segment):
-            return handle.parse_exact(f"{segment}/{decode_once('/'.join(rest))}")
+            return handle.parse_exact(f"{segment}/{decode_once('/'.join(segments[position:]))}")
         if segment in gs1.KEYS:
-            return gs1.parse("/".join([segment, *rest]))
+            return gs1.parse("/".join([segment, *segments[position:]]))
     return None
 
 

@@ -303,6 +303,28 @@ def test_every_wrong_consistency_proof_is_refused(old: int, new: int) -> None:
     refused(new_root=old_root)
 
 
+def test_an_inclusion_path_beyond_the_root_is_refused_though_it_hashes_right() -> None:
+    above = node_hash(MANY[1], MANY[0])
+    with pytest.raises(ProofInvalid):
+        verify_inclusion(MANY[0], index=0, size=1, path=[MANY[1]], root=above)
+
+
+def test_hashes_of_other_lengths_are_refused_though_their_concatenation_fits() -> None:
+    left, right = MANY[0], MANY[1]
+    longer, shorter = left + right[:1], right[1:]
+    assert node_hash(longer, shorter) == node_hash(left, right)
+    with pytest.raises(ProofInvalid):
+        verify_inclusion(longer, index=0, size=2, path=[shorter], root=node_hash(left, right))
+    with pytest.raises(ProofInvalid):
+        verify_consistency(
+            old_size=1,
+            old_root=longer,
+            new_size=2,
+            new_root=node_hash(left, right),
+            path=[shorter],
+        )
+
+
 def test_two_roots_for_one_size_are_refused() -> None:
     with pytest.raises(ProofInvalid):
         verify_consistency(old_size=8, old_root=ROOTS[8], new_size=8, new_root=ROOTS[7], path=[])

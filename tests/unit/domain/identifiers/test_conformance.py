@@ -22,9 +22,10 @@ from node.domain.identifiers import (
     recognise,
     vaa,
 )
+from node.domain.identifiers.ecode_nsi import read_table
 from node.domain.identifiers.scheme import CODES, Identifier
 from node.domain.identifiers.suffix_profile import PROFILES
-from node.errors import MalformedIdentifier
+from node.errors import InvalidInput, MalformedIdentifier
 
 BIG_ARC = "1.2.156.340282366920938463463374607431768211456"
 VA_03 = "15NVAA0881000000000112334Diat*C-DE!(8765)jiuY/L23+a!h"
@@ -59,9 +60,7 @@ def refusal(read: Callable[[str], object], text: str) -> MalformedIdentifier:
             ("1", "0096", "12345678901234567890"),
             id="EC-21",
         ),
-        pytest.param(
-            "http://t.example.cn/p?E=1009612345&x=1", ("1", "0096", "12345"), id="EC-22"
-        ),
+        pytest.param("http://t.example.cn/p?E=1009612345&x=1", ("1", "0096", "12345"), id="EC-22"),
         pytest.param(
             "https://www.iotroot.com/E=4000%30%31%E7%A8%80", ("4", "00001", "稀"), id="EC-24"
         ),
@@ -82,6 +81,7 @@ def test_legal_ecode_is_split_into_its_parts(text: str, parts: tuple[str, str, s
         pytest.param("20128" + "1" * 29, "length", id="EC-07"),
         pytest.param("300121", "empty", id="EC-09"),
         pytest.param("300121" + "1234567890" * 4, "length", id="EC-10"),
+        pytest.param("0000112345", "length", id="gtin-of-5-digits"),
         pytest.param("50001123", "version", id="EC-12"),
         pytest.param("A0001123", "version", id="EC-13"),
         pytest.param("1A064123", "nsi", id="EC-14"),
@@ -142,6 +142,20 @@ def test_display_returns_the_ecode_that_was_read_EC_31(text: str) -> None:
     assert ecode.display(ecode.parse(text)) == text
 
 
+def test_master_data_must_follow_the_rule_of_its_system() -> None:
+    table = read_table(b"""{"about": "", "rows": [{"v": "3", "nsi": "00001", "scheme": "own",
+        "zh": "", "en": "", "md": "[A-Z]{3}", "source": "test", "mintable": true}]}""")
+    assert ecode.mint("3", "00001", md="ABC", table=table).text == "300001ABC"
+    with pytest.raises(MalformedIdentifier) as caught:
+        ecode.mint("3", "00001", md="ABCD", table=table)
+    assert caught.value.code == "policy"
+
+
+def test_damaged_table_of_numbering_systems_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        read_table(b'{"about": "", "rows": [{"v": 3}]}')
+
+
 def test_binary_version_0_of_2015_round_trips() -> None:
     code = ecode.BinaryV0(nsi=0x12, md=(1 << 243) + 7)
     assert ecode.BinaryV0.decode(code.encode()) == code
@@ -184,6 +198,9 @@ def test_legal_oid_has_one_dotted_key(text: str, key: str) -> None:
         pytest.param("/2/abc-", "label", id="iri-trailing-hyphen"),
         pytest.param("/2/ab--c", "label", id="iri-hyphens-3-and-4"),
         pytest.param("/2/xn--abc!", "label", id="iri-bad-a-label"),
+        pytest.param("/2/" + "土" * 22, "label", id="iri-66-bytes"),
+        pytest.param("/2/a_b", "label", id="iri-underscore"),
+        pytest.param("/2/xn--abc-", "label", id="iri-a-label-of-ascii"),
         pytest.param("/2//x", "label", id="iri-empty-label"),
         pytest.param("/2/中国/01", "label", id="iri-leading-zero"),
     ],
@@ -210,6 +227,12 @@ def test_chinese_registry_policy_refuses(text: str, code: str) -> None:
     with pytest.raises(MalformedIdentifier) as caught:
         oid.check_chinese_policy(identifier)
     assert caught.value.code == code
+
+
+def test_oid_iri_without_numbers_has_no_der_form() -> None:
+    with pytest.raises(MalformedIdentifier) as caught:
+        oid.encode_der(oid.parse("/2/中国"))
+    assert caught.value.code == "not-expressible"
 
 
 def test_chinese_registry_policy_admits_100_bytes() -> None:
@@ -272,6 +295,9 @@ def test_vaa_code_is_a_handle(text: str, dotted: str) -> None:
         pytest.param("VAA08810012345678/a b", "charset", id="VA-10"),
         pytest.param("VAA08810012345678/稀土", "charset", id="VA-11"),
         pytest.param("VAA08810012345678/a_b", "charset", id="VA-12"),
+        pytest.param("VAA088", "cin", id="cut-off"),
+        pytest.param("VAA08810", "cin", id="cut-off-later"),
+        pytest.param("VAA0881001234567", "cin", id="seven-digits"),
         pytest.param("VAA15610012345678/a", "prefix", id="foreign-top-tier"),
         pytest.param("15NVAA08810012345678/a", "ambiguous", id="carrier-slash"),
     ],

@@ -1,0 +1,99 @@
+"""`xibiao prefix`: the prefixes that the node serves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from admin.cli.failures import EXIT_CODES, OK
+from admin.cli.options import config_options, effective_config, json_option
+from admin.cli.surroundings import Surroundings
+from admin.cli.tables import print_pairs, print_rows
+from node.domain.identifiers.suffix_profile import PROFILES
+
+
+@click.group(epilog=EXIT_CODES)
+def prefix() -> None:
+    """标识前缀 / Prefixes: add, list, suspend, resume."""
+
+
+@prefix.command(epilog=EXIT_CODES)
+@click.argument("name", metavar="P")
+@click.option(
+    "--test", "is_test", is_flag=True, help="测试前缀,不计入验收 / For tests; never counted."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(sorted(PROFILES)),
+    default="ree-batch",
+    show_default=True,
+    help="后缀规则 / Grammar of suffixes.",
+)
+@config_options
+@json_option
+@click.pass_obj
+def add(
+    surroundings: Surroundings,
+    *,
+    name: str,
+    is_test: bool,
+    profile: str,
+    config_file: Path | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """启用前缀 / Put a prefix into service."""
+    config = effective_config(surroundings, config_file, overrides={"data_dir": data_dir})
+    added = dict(surroundings.local.add_prefix(config, name, is_test=is_test, profile=profile))
+    if as_json:
+        click.echo(json.dumps(added, ensure_ascii=False))
+    else:
+        print_pairs("已启用 In service", list(added.items()))
+    return OK
+
+
+@prefix.command(name="list", epilog=EXIT_CODES)
+@config_options
+@json_option
+@click.pass_obj
+def list_prefixes(
+    surroundings: Surroundings, *, config_file: Path | None, data_dir: Path | None, as_json: bool
+) -> int:
+    """列出前缀 / List the prefixes."""
+    config = effective_config(surroundings, config_file, overrides={"data_dir": data_dir})
+    prefixes = [dict(row) for row in surroundings.local.list_prefixes(config)]
+    if as_json:
+        click.echo(json.dumps(prefixes, ensure_ascii=False))
+    else:
+        print_rows(prefixes)
+    return OK
+
+
+@prefix.command(epilog=EXIT_CODES)
+@click.argument("name", metavar="P")
+@config_options
+@click.pass_obj
+def suspend(
+    surroundings: Surroundings, *, name: str, config_file: Path | None, data_dir: Path | None
+) -> int:
+    """停用前缀,已登记的仍可解析 / Take no more registrations; what is there stays resolvable."""
+    config = effective_config(surroundings, config_file, overrides={"data_dir": data_dir})
+    surroundings.local.suspend_prefix(config, name)
+    click.echo(f"已停用 {name} / Suspended {name}")
+    return OK
+
+
+@prefix.command(epilog=EXIT_CODES)
+@click.argument("name", metavar="P")
+@config_options
+@click.pass_obj
+def resume(
+    surroundings: Surroundings, *, name: str, config_file: Path | None, data_dir: Path | None
+) -> int:
+    """恢复前缀 / Take registrations again."""
+    config = effective_config(surroundings, config_file, overrides={"data_dir": data_dir})
+    surroundings.local.resume_prefix(config, name)
+    click.echo(f"已恢复 {name} / Resumed {name}")
+    return OK

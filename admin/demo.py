@@ -1,0 +1,42 @@
+"""The demonstration: realistic batches registered through the same use case as everything else."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import structlog
+
+from admin.demo_batches import iter_rows
+from node.domain.record import Parent
+from node.registration.register import Registrar
+from node.registration.requests import Actor, Item, Role
+from node.storage import record_queries
+from node.storage.engine import Database
+
+_log = structlog.get_logger(__name__)
+
+ROWS, SEED, BATCH = 2_000, 20241001, 500
+ACTOR = Actor("demo", Role.ADMINISTRATOR)
+
+
+async def load_demo(registrar: Registrar, database: Database) -> None:
+    """Register the demonstration batches, once: a register that has the first one is left alone."""
+    rows = iter_rows(ROWS, SEED)
+    while batch := list(islice(rows, BATCH)):
+        items = [_item(row) for row in batch]
+        async with database.read() as scope:
+            if await record_queries.find_within(scope, [items[0].identifier]):
+                return
+        results = await registrar.register(items, actor=ACTOR, source_kind="demo")
+        refused = sum(result.outcome == "refused" for result in results)
+        _log.info("demo_registered", rows=len(items), refused=refused)
+
+
+def _item(row: dict[str, str]) -> Item:
+    parents = (part.split("=") for part in row["parents"].split("|") if part)
+    return Item(
+        identifier=row["handle"],
+        attributes={k: v for k, v in row.items() if v and k not in ("handle", "parents")},
+        parents=tuple(Parent(handle, kg) for handle, kg in parents),
+        document=row["coa_no"],
+    )

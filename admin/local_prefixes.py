@@ -1,0 +1,75 @@
+"""Add, list, suspend and resume the prefixes of a data directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from admin.local_keys import with_register
+from admin.parts import utc_now
+from node.config import Config
+from node.domain.identifiers.handle import parse_prefix
+from node.domain.identifiers.suffix_profile import PROFILES
+from node.domain.prefix import Prefix, PrefixState, moved
+from node.errors import Conflict, InvalidInput, NotFound, Problem
+from node.registration.register import moment
+from node.storage import prefix_queries
+from node.storage.engine import Database
+
+
+def add(config: Config, name: str, *, is_test: bool, profile: str) -> Mapping[str, object]:
+    """Put a prefix into service; whether it is a test prefix can never be changed later."""
+    if profile not in PROFILES:
+        problem = Problem("profile", "not_listed", "未知的后缀规则", "Unknown suffix profile")
+        raise InvalidInput("未知的后缀规则", "Unknown suffix profile", problems=[problem])
+    prefix = Prefix(parse_prefix(name), profile=profile, is_test=is_test)
+
+    async def put(database: Database) -> None:
+        async with database.write() as scope:
+            if any(p.name == prefix.name for p in await prefix_queries.everyone(scope)):
+                raise Conflict(f"前缀 {prefix.name} 已存在", f"Prefix {prefix.name} exists already")
+            await prefix_queries.put(scope, prefix, moment(utc_now))
+
+    with_register(config, put)
+    return _shown(prefix)
+
+
+def list_all(config: Config) -> Sequence[Mapping[str, object]]:
+    """Return every prefix."""
+
+    async def read(database: Database) -> list[Prefix]:
+        async with database.read() as scope:
+            return await prefix_queries.everyone(scope)
+
+    return [_shown(prefix) for prefix in with_register(config, read)]
+
+
+def suspend(config: Config, name: str) -> None:
+    """Stop registrations below a prefix; what is registered stays resolvable."""
+    _move(config, name, PrefixState.SUSPENDED)
+
+
+def resume(config: Config, name: str) -> None:
+    """Allow registrations below a suspended prefix again."""
+    _move(config, name, PrefixState.ACTIVE)
+
+
+def _move(config: Config, name: str, to: PrefixState) -> None:
+    wanted = parse_prefix(name)
+
+    async def move(database: Database) -> None:
+        async with database.write() as scope:
+            known = {p.name: p for p in await prefix_queries.everyone(scope)}
+            if wanted not in known:
+                raise NotFound(f"没有前缀 {wanted}", f"No such prefix: {wanted}")
+            await prefix_queries.put(scope, moved(known[wanted], to), moment(utc_now))
+
+    with_register(config, move)
+
+
+def _shown(prefix: Prefix) -> Mapping[str, object]:
+    return {
+        "prefix": prefix.name,
+        "state": prefix.state.value,
+        "profile": prefix.profile,
+        "test": prefix.is_test,
+    }

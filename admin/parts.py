@@ -1,0 +1,255 @@
+"""The composition root: builds every object of a node process and hands each its collaborators.
+
+Nothing else constructs engines, caches, keys or use cases; tests build the same parts with other
+arguments.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from node.config import Config
+from node.domain.checkpoint import parse as parse_checkpoint
+from node.domain.disclosure import PublicView, public_view
+from node.domain.identifiers import Identifier, parse_handle, recognise
+from node.domain.record import StoredRecord
+from node.domain.signed_note import Ed25519Signer, parse_note
+from node.errors import WrongState
+from node.registration.coalescer import Coalescer
+from node.registration.directory import Directory
+from node.registration.genealogy import Genealogy
+from node.registration.keys_on_disk import NodeKeys, load_or_create
+from node.registration.life_cycle import LifeCycle
+from node.registration.minting import Minter
+from node.registration.register import Registrar
+from node.registration.sealing import Sealer
+from node.registration.sequencer import Sequencer
+from node.storage import log_queries
+from node.storage.engine import Database, open_database
+from node.storage.lookup_store import RegisterReader
+from node.telemetry import Metrics
+from resolver.http_cycle import Front
+from resolver.http_deadlines import FrontLimits
+from resolver.http_front import create_front
+from resolver.log_follower import FollowerSettings, LogFollower
+from resolver.lookup import Lookup, LookupSettings
+from resolver.lookup_counts import LookupCounts
+from resolver.memory_cache import MemoryCache
+from resolver.redis_cache import RedisCache, RedisSettings
+from resolver.redis_reads import RedisAddress
+from resolver.resolution import CacheSeal
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the time of the machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Register:
+    """The writing half of a process: use cases around one database."""
+
+    database: Database
+    directory: Directory
+    sealer: Sealer
+    genealogy: Genealogy
+    minter: Minter
+    registrar: Registrar
+    coalescer: Coalescer
+    life_cycle: LifeCycle
+    sequencer: Sequencer
+    signer: Ed25519Signer
+    keys: NodeKeys
+    metrics: Metrics
+
+
+def database_url(config: Config) -> str:
+    """Return the address of the register's database."""
+    return str(config.database.url) or f"sqlite:///{config.data_dir.resolve() / 'xibiao.db'}"
+
+
+def open_register_database(config: Config) -> Database:
+    """Open the register's database with the limits of the configuration."""
+    settings = config.database
+    return open_database(
+        database_url(config),
+        pool_size=settings.pool_size,
+        statement_timeout_ms=int(settings.statement_timeout.total_seconds() * 1000),
+        lock_timeout_ms=int(settings.lock_timeout.total_seconds() * 1000),
+    )
+
+
+def key_folder(config: Config) -> Path:
+    """Return where the node's own secrets lie."""
+    return config.data_dir / "keys"
+
+
+async def log_origin(database: Database, config: Config, signer_seed: bytes) -> str:
+    """Return the name of the log: as signed before, as configured, or derived from its key.
+
+    Raises WrongState when the configuration names another log than the one that is there.
+    """
+    async with database.read() as scope:
+        state = await log_queries.state(scope)
+    configured = config.log.origin
+    if not state.checkpoint:
+        derived = Ed25519Signer.from_seed("xibiao", signer_seed).key_id.hex()
+        return configured or f"xibiao.local/log/{derived}"
+    origin = parse_checkpoint(parse_note(state.checkpoint).text).origin
+    if configured and configured != origin:
+        raise WrongState(
+            f"日志名称已定为 {origin},不能改为 {configured}",
+            f"This log is named {origin} for ever and cannot become {configured}",
+            code="origin_fixed",
+        )
+    return origin
+
+
+async def build_register(
+    config: Config, database: Database, metrics: Metrics, clock: Clock
+) -> Register:
+    """Build the writing half."""
+    keys = load_or_create(key_folder(config))
+    origin = await log_origin(database, config, keys.log_seed)
+    directory = Directory(database)
+    sealer = Sealer(keys.identifier_tag, secrets.token_bytes)
+    minter = Minter(database, keys.serial)
+    genealogy = Genealogy(database)
+    signer = Ed25519Signer.from_seed(origin, keys.log_seed)
+    sequencer = Sequencer(
+        database,
+        signer,
+        metrics,
+        origin=origin,
+        clock=clock,
+        batch_size=config.sequencer.batch_size,
+        poll_s=config.sequencer.poll.total_seconds(),
+    )
+    limits = config.registration
+    collaborators = (database, directory, sealer, minter, genealogy, clock)
+    registrar = Registrar(*collaborators, max_batch=limits.max_batch, on_commit=sequencer.wake)
+    life_cycle = LifeCycle(*collaborators, max_batch=limits.max_batch, on_commit=sequencer.wake)
+    coalescer = Coalescer(
+        registrar, metrics, queue_limit=limits.queue_limit, batch_limit=limits.coalesce_limit
+    )
+    return Register(
+        database,
+        directory,
+        sealer,
+        genealogy,
+        minter,
+        registrar,
+        coalescer,
+        life_cycle,
+        sequencer,
+        signer,
+        keys,
+        metrics,
+    )
+
+
+def build_lookup(config: Config, register: Register) -> Lookup:
+    """Build the look-up path of this process: memory, Redis when configured, register."""
+    counts = LookupCounts()
+    memory = MemoryCache(config.lookup.memory_cache)
+    store = RegisterReader(register.database)
+    follower = LogFollower(
+        store,
+        forget=memory.drop,
+        forget_all=memory.clear,
+        settings=FollowerSettings(
+            interval_s=config.lookup.follow_interval.total_seconds(),
+            stale_limit_s=config.lookup.stale_limit.total_seconds(),
+        ),
+        counts=counts,
+        clock=time.monotonic,
+    )
+    register.metrics.registry.register(_CountsCollector(counts))
+    return Lookup(
+        store,
+        disclose=partial(_disclose, register.directory),
+        follower=follower,
+        memory=memory,
+        redis=_redis_cache(config, register.keys, counts),
+        settings=LookupSettings(negative_ttl_s=config.lookup.negative_ttl.total_seconds()),
+        counts=counts,
+    )
+
+
+def _disclose(directory: Directory, record: StoredRecord) -> PublicView:
+    return public_view(record, directory.now.templates)
+
+
+def _redis_cache(config: Config, keys: NodeKeys, counts: LookupCounts) -> RedisCache | None:
+    url = str(config.redis.url)
+    if not url:
+        return None
+    settings = RedisSettings(
+        timeout_s=config.redis.timeout.total_seconds(),
+        entry_ttl_s=max(1, int(config.redis.entry_ttl.total_seconds())),
+        open_s=config.redis.breaker_open.total_seconds(),
+    )
+    return RedisCache(redis_address(url), CacheSeal(keys.cache), settings=settings, counts=counts)
+
+
+def redis_address(url: str) -> RedisAddress:
+    """Return where Redis listens, from `redis://user:password@host:port/0` or `unix:///path`."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return RedisAddress(path=parts.path, password=unquote(parts.password or ""))
+    return RedisAddress(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 6379,
+        database=int(parts.path.strip("/") or 0),
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+    )
+
+
+def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
+    """Build what answers look-ups before the application."""
+    http = config.http
+    limits = FrontLimits(
+        header_timeout_s=http.header_timeout.total_seconds(),
+        body_timeout_s=http.body_timeout.total_seconds(),
+        idle_timeout_s=http.keep_alive.total_seconds(),
+        connections=http.max_connections,
+    )
+    return create_front(
+        lookup,
+        parse_handle=parse_handle,
+        recognise=_recognised,
+        serves=directory.serves,
+        limits=limits,
+    )
+
+
+def _recognised(text: str) -> Identifier:
+    return recognise(text).identifier
+
+
+class _CountsCollector(Collector):
+    """Shows the resolver's plain counters to Prometheus, read at the moment of the scrape."""
+
+    def __init__(self, counts: LookupCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(
+            "xibiao_lookups", "Look-ups and their caches, by what happened", labels=["event"]
+        )
+        for name in LookupCounts.__slots__:
+            family.add_metric([name], getattr(self._counts, name))
+        yield family

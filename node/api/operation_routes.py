@@ -1,0 +1,118 @@
+"""Status, health, readiness and metrics: they tell the truth or say that they cannot.
+
+`/healthz`: this process runs its loop. `/readyz`: it can register and resolve durably right now
+(database answers, schema known, log not falling behind); 503 with the reasons otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from node.api.access_control import AccessControl
+from node.api.exchange import json_response
+from node.domain.record import Status
+from node.errors import XibiaoError
+from node.storage import edge_queries, log_queries, statistics_queries
+from node.storage.engine import Database
+from node.telemetry import Metrics
+
+CHECK_TIMEOUT_S = 3.0
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class OperationRoutes:
+    """The handlers operators and their tools read."""
+
+    def __init__(
+        self,
+        access: AccessControl,
+        database: Database,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        *,
+        roles: tuple[str, ...],
+        origin: str,
+        pending_limit: int,
+        resolutions: Callable[[], int],
+    ) -> None:
+        self._access = access
+        self._database = database
+        self._metrics = metrics
+        self._clock = clock
+        self._roles = roles
+        self._origin = origin
+        self._pending_limit = pending_limit
+        self._resolutions = resolutions
+        self.draining = False
+
+    async def health(self, _request: Request) -> Response:
+        """Say that the process is alive."""
+        return json_response({"status": "ok"})
+
+    async def ready(self, _request: Request) -> Response:
+        """Say whether the process can do its work, with every reason why not."""
+        reasons = await self._reasons()
+        body = {"status": "ready" if not reasons else "not_ready", "reasons": reasons}
+        return json_response(body, 200 if not reasons else 503)
+
+    async def _reasons(self) -> list[str]:
+        reasons = ["draining"] if self.draining else []
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S), self._database.read() as scope:
+                await log_queries.state(scope)
+                pending = await log_queries.pending_count(scope, self._pending_limit + 1)
+        except (XibiaoError, TimeoutError):
+            return [*reasons, "database_unavailable"]
+        return [*reasons, "log_behind"] if pending > self._pending_limit else reasons
+
+    async def status(self, request: Request) -> Response:
+        """Return the figures of the node. Any key may read them, and whoever is on the machine."""
+        self._access.require_reader(request)
+        async with self._database.read() as scope:
+            counts = await statistics_queries.records_by_status(scope)
+            state = await log_queries.state(scope)
+            pending = await log_queries.pending_count(scope, 1_000_000)
+            edges = await edge_queries.count(scope)
+        real = {status: n for (status, is_test), n in counts.items() if not is_test}
+        asked = self._resolutions()
+        body = {
+            "registered": {
+                "live": real.get(Status.ACTIVE, 0),
+                "reserved": real.get(Status.RESERVED, 0),
+                "suspended": real.get(Status.SUSPENDED, 0),
+                "revoked": real.get(Status.REVOKED, 0),
+                "test": sum(n for (_, is_test), n in counts.items() if is_test),
+                "open_edges": edges,
+            },
+            "log": {
+                "origin": self._origin,
+                "size": state.size,
+                "root": state.root.hex(),
+                "checkpoint": state.checkpoint.decode(),
+                "pending": pending,
+                "signed_at": state.signed_at,
+            },
+            # No secondary node is attached in this release: all of the log is backlog.
+            "sync": {
+                "configured": False,
+                "acked_index": 0,
+                "backlog": state.size,
+                "lag_ms": {"p50": None, "p99": None},
+            },
+            # Look-ups answered by this process since it started; not yet a figure to claim.
+            "resolutions": {"gross": asked, "deductions": {}, "net": asked, "durable": False},
+            "health": "ok" if not await self._reasons() else "degraded",
+            "roles": self._roles,
+            "at": self._clock().astimezone(UTC).isoformat(timespec="seconds"),
+        }
+        return json_response(body)
+
+    async def metrics(self, request: Request) -> Response:
+        """Return the Prometheus metrics of this process."""
+        self._access.require_reader(request)
+        return Response(self._metrics.render(), media_type=METRICS_TYPE)

@@ -1,0 +1,402 @@
+"""One run of one import: analyse the whole file, judge it, then register it chunk by chunk.
+
+Exactly once: a chunk's registrations, its rows' outcomes and the number of the next chunk are one
+transaction. After a crash the analysis is repeated (same file, same day, same result) and
+registration goes on with the first chunk that is not durable. Registration waits while the log is
+behind, so an import never piles up work that a suspension would have to queue behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from node.domain.record import decode_content, same_business_facts
+from node.domain.template import encode_template
+from node.errors import AlreadyRegistered, Unavailable
+from node.importing.chunk_analysis import ChunkAnalysis, analyse_chunk
+from node.importing.file_review import FileReview
+from node.importing.findings import RowDraft
+from node.importing.identifier_assignment import assign_identifiers
+from node.importing.job_state import ImportOptions, Progress
+from node.importing.limits import Limits
+from node.importing.outcome_texts import row_result
+from node.importing.prepare import ChunkTask, Prepared, RowOutcome, Setting, prepare_chunk
+from node.importing.result_file import write_result
+from node.importing.table_reader import Chunk, Table, open_table
+from node.registration.directory import Directory
+from node.registration.genealogy import Genealogy
+from node.registration.minting import Minter
+from node.registration.register import ATTEMPTS, Registrar, moment
+from node.registration.requests import Actor, ItemResult, Role
+from node.storage import import_queries, log_queries, record_queries
+from node.storage.engine import Database, Retry
+from node.storage.import_queries import StoredJob
+from node.telemetry import Metrics
+
+CHUNK_ROWS = 1_000
+IN_FLIGHT = 4  # chunks being prepared while one is being stored
+BACKLOG_PAUSE_S = 0.05
+CHINA = timezone(timedelta(hours=8))
+
+_outcomes = msgspec.msgpack.Decoder(list[RowOutcome])
+_drafts = msgspec.msgpack.Decoder(list[RowDraft])
+
+
+class Paused(Exception):
+    """A person asked the job to pause; everything done so far is durable."""
+
+
+class JobFiles(Protocol):
+    """Where a job's files lie."""
+
+    @property
+    def source(self) -> Path: ...
+    @property
+    def spool(self) -> Path: ...
+    @property
+    def result(self) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """What every run needs of the node."""
+
+    database: Database
+    directory: Directory
+    registrar: Registrar
+    genealogy: Genealogy
+    minter: Minter
+    tag_key: bytes
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    limits: Limits
+    pending_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledChunk:
+    """A chunk's drafts on disk, (row, identifier) of each, and the drafts that have findings."""
+
+    offset: int
+    length: int
+    rows: tuple[tuple[int, str], ...]
+    odd: dict[int, RowDraft]
+
+
+class JobRun:
+    """Runs a job once. `progress` may be read at any time; `pause` stops after the chunk."""
+
+    def __init__(
+        self, parts: RunParts, job: StoredJob, files: JobFiles, pool: ProcessPoolExecutor
+    ) -> None:
+        self._parts = parts
+        self._job = job
+        self._files = files
+        self._pool = pool
+        self._options = msgspec.json.decode(job.options, type=ImportOptions)
+        self._actor = _actor(job.actor)
+        self._began = time.monotonic()
+        self._is_pausing = False
+        self._chunks: list[SpooledChunk] = []
+        self._dry_outcomes: list[RowOutcome] = []
+        self._open_parents: Mapping[str, tuple[str, ...]] = {}
+        self.progress = msgspec.json.decode(job.progress, type=Progress)
+        self._before_s = self.progress.seconds
+
+    def pause(self) -> None:
+        """Ask the run to stop after its current chunk."""
+        self._is_pausing = True
+
+    async def run(self) -> None:
+        """Run to the end; raises Paused, or whatever made it fail."""
+        await self._enter("analysing")
+        loop = asyncio.get_running_loop()
+        table = await loop.run_in_executor(
+            None, open_table, self._files.source, self._job.filename, self._parts.limits
+        )
+        review = FileReview(table.shape, confirmed=self._options.confirmed)
+        await self._analyse(table, review)
+        review.conclude(await self._parts.genealogy.facts(review.unknown_parents()))
+        self._open_parents = review.open_parents()
+        await self._enter("registering")
+        await self._register(review)
+        await loop.run_in_executor(None, self._write_result, table, await self._all_outcomes())
+        self._files.spool.unlink(missing_ok=True)
+        await self._enter("waiting" if self.progress.pending else "done")
+
+    async def _enter(self, state: str) -> None:
+        self.progress.seconds = self._before_s + time.monotonic() - self._began
+        async with self._parts.database.write() as scope:
+            await import_queries.update(
+                scope,
+                self._job.id,
+                state=state,
+                progress=msgspec.json.encode(self.progress).decode(),
+                error="",
+                at=moment(self._parts.clock),
+            )
+
+    # Pass one: every chunk through the pool, its drafts to the spool, its facts to the review.
+
+    async def _analyse(self, table: Table, review: FileReview) -> None:
+        today = datetime.fromisoformat(self._job.created_at).astimezone(CHINA).date()
+        self.progress.phase_total, self.progress.phase_done = self._job.size_bytes, 0
+        waiting: deque[tuple[int, Future[ChunkAnalysis]]] = deque()
+        with self._files.spool.open("wb") as spool:
+            for chunk in table.chunks(CHUNK_ROWS):
+                task = self._pool.submit(analyse_chunk, chunk, table.shape, today)
+                waiting.append((_bytes_of(chunk), task))
+                if len(waiting) > IN_FLIGHT:
+                    await self._take_in(*waiting.popleft(), spool, review)
+            while waiting:
+                await self._take_in(*waiting.popleft(), spool, review)
+        self.progress.rows = sum(len(chunk.rows) for chunk in self._chunks)
+
+    async def _take_in(
+        self,
+        size: int,
+        task: Future[ChunkAnalysis],
+        spool: BinaryIO,
+        review: FileReview,
+    ) -> None:
+        if self._is_pausing:
+            raise Paused
+        analysis = await asyncio.wrap_future(task)
+        drafts = analysis.drafts
+        if self._options.assign:
+            drafts = await assign_identifiers(drafts, self._actor, self._parts)
+        review.survey(ChunkAnalysis(drafts, analysis.facts, analysis.evidence))
+        data = msgspec.msgpack.encode(drafts)
+        self._chunks.append(
+            SpooledChunk(
+                spool.tell(),
+                len(data),
+                tuple((draft.row, draft.identifier) for draft in drafts),
+                {draft.row: draft for draft in drafts if draft.findings},
+            )
+        )
+        spool.write(data)
+        self.progress.phase_done += size
+
+    # Pass two: prepared in the pool, stored here, in order.
+
+    async def _register(self, review: FileReview) -> None:
+        setting = self._setting()
+        start = self._job.next_chunk
+        self.progress.phase_total, self.progress.phase_done = self.progress.rows, 0
+        await self._recount()
+        waiting: deque[tuple[int, Future[Prepared]]] = deque()
+        for number in range(start, len(self._chunks)):
+            task = self._task(self._chunks[number], review)
+            waiting.append((number, self._pool.submit(prepare_chunk, setting, task)))
+            if len(waiting) > IN_FLIGHT:
+                await self._finish_chunk(*waiting.popleft())
+        while waiting:
+            await self._finish_chunk(*waiting.popleft())
+
+    def _setting(self) -> Setting:
+        picture = self._parts.directory.now
+        return Setting(
+            tuple(encode_template(template) for template in picture.templates.templates()),
+            tuple(picture.prefixes.values()),
+            self._parts.tag_key,
+            self._actor,
+            self._job.sha256[:16],
+            frozenset(self._options.confirmed),
+        )
+
+    def _task(self, chunk: SpooledChunk, review: FileReview) -> ChunkTask:
+        judged: dict[int, RowDraft] = {}
+        for row, identifier in chunk.rows:
+            if row in chunk.odd or not review.adds_nothing(row, identifier):
+                judged[row] = review.judge(self._draft(chunk, row))
+        open_parents = {
+            identifier: edges
+            for _, identifier in chunk.rows
+            if (edges := self._open_parents.get(identifier))
+        }
+        return ChunkTask(
+            self._files.spool,
+            chunk.offset,
+            chunk.length,
+            judged,
+            open_parents,
+            moment(self._parts.clock),
+        )
+
+    def _draft(self, chunk: SpooledChunk, row: int) -> RowDraft:
+        draft = chunk.odd.get(row)
+        if draft is None:
+            with self._files.spool.open("rb") as spool:
+                spool.seek(chunk.offset)
+                drafts = _drafts.decode(spool.read(chunk.length))
+            draft = next(d for d in drafts if d.row == row)
+        return draft
+
+    async def _finish_chunk(self, number: int, task: Future[Prepared]) -> None:
+        prepared = await asyncio.wrap_future(task)
+        if self._is_pausing:
+            raise Paused
+        if self._options.dry_run:
+            outcomes = await self._compare(prepared)
+            self._count(outcomes)
+            self._dry_outcomes.extend(outcomes)
+            return
+        await self._wait_for_log()
+        before = msgspec.json.encode(self.progress)
+        for attempt in range(ATTEMPTS):
+            self.progress = msgspec.json.decode(before, type=Progress)
+            try:
+                await self._store(number, prepared)
+            except (Retry, Unavailable) as error:
+                if attempt == ATTEMPTS - 1:
+                    raise Unavailable() from error
+                await asyncio.sleep(min(2.0, 0.05 * 2**attempt))
+                if await self._is_stored(number):
+                    return  # the commit had reached the disk although its answer was lost
+                continue
+            return
+
+    async def _store(self, number: int, prepared: Prepared) -> None:
+        parts, at = self._parts, moment(self._parts.clock)
+        sealed = [row for _, row in prepared.rows if row is not None]
+        async with parts.database.write() as scope:
+            results = await parts.registrar.store(scope, sealed, at)
+            outcomes = [
+                outcome if row is None else self._settled(outcome, results[id(row)])
+                for outcome, row in prepared.rows
+            ]
+            self._count(outcomes)
+            await import_queries.finish_chunk(
+                scope,
+                self._job.id,
+                number,
+                msgspec.msgpack.encode(outcomes),
+                msgspec.json.encode(self.progress).decode(),
+                at,
+            )
+        parts.registrar.announce()
+
+    async def _is_stored(self, number: int) -> bool:
+        async with self._parts.database.read() as scope:
+            job = await import_queries.find(scope, self._job.id)
+        if job is None or job.next_chunk <= number:
+            return False
+        self.progress = msgspec.json.decode(job.progress, type=Progress)
+        return True
+
+    def _settled(self, outcome: RowOutcome, result: ItemResult) -> RowOutcome:
+        """Return a row's outcome after the register has spoken."""
+        if result.outcome == "registered":
+            return outcome
+        if result.outcome == "duplicate":
+            if self._options.second_run:
+                return outcome
+            return msgspec.structs.replace(outcome, state="duplicate", code="already_registered")
+        fields = "、".join(problem.field for problem in result.problems)
+        return msgspec.structs.replace(
+            outcome,
+            state="reject",
+            code=result.code,
+            zh=result.zh + (f":{fields}" if fields else ""),
+            en=result.en + (f": {fields}" if fields else ""),
+        )
+
+    async def _compare(self, prepared: Prepared) -> list[RowOutcome]:
+        """Return what would become of a chunk, without storing anything."""
+        sealed = {row.change.identifier: row for _, row in prepared.rows if row is not None}
+        async with self._parts.database.read() as scope:
+            existing = await record_queries.find_within(scope, list(sealed))
+        outcomes: list[RowOutcome] = []
+        for outcome, row in prepared.rows:
+            found = existing.get(outcome.identifier) if row is not None else None
+            if row is None or found is None:
+                outcomes.append(outcome)
+            elif same_business_facts(
+                decode_content(found.content), decode_content(row.change.content)
+            ):
+                outcomes.append(
+                    msgspec.structs.replace(outcome, state="duplicate", code="already_registered")
+                )
+            else:
+                outcomes.append(_refused_as_registered(outcome))
+        return outcomes
+
+    async def _wait_for_log(self) -> None:
+        limit = self._parts.pending_limit
+        while True:
+            async with self._parts.database.read() as scope:
+                if await log_queries.pending_count(scope, limit) < limit:
+                    return
+            await asyncio.sleep(BACKLOG_PAUSE_S)
+
+    # Counting and the result file.
+
+    def _count(self, outcomes: Sequence[RowOutcome]) -> None:
+        progress = self.progress
+        for outcome in outcomes:
+            match outcome.state:
+                case "registered":
+                    progress.registered += 1
+                case "pending_parents":
+                    progress.registered += 1
+                    progress.pending_parents += 1
+                case "duplicate":
+                    progress.duplicates += 1
+                case "hold":
+                    progress.pending += 1
+                case _:
+                    progress.rejected += 1
+            for finding in outcome.findings:
+                progress.findings[finding.kind] = progress.findings.get(finding.kind, 0) + 1
+            self._parts.metrics.import_rows.labels(outcome.state).inc()
+        progress.phase_done += len(outcomes)
+        progress.seconds = self._before_s + time.monotonic() - self._began
+
+    async def _recount(self) -> None:
+        """Count again what is durable; the rest of the progress starts from there."""
+        rows = self.progress.rows
+        total = self.progress.phase_total
+        self.progress = Progress(phase_total=total, rows=rows)
+        async with self._parts.database.read() as scope:
+            stored = await import_queries.outcomes(scope, self._job.id)
+        for _, data in stored:
+            self._count(_outcomes.decode(data))
+
+    async def _all_outcomes(self) -> list[bytes]:
+        if self._options.dry_run:
+            return [msgspec.msgpack.encode(self._dry_outcomes)]
+        async with self._parts.database.read() as scope:
+            return [data for _, data in await import_queries.outcomes(scope, self._job.id)]
+
+    def _write_result(self, table: Table, stored: Sequence[bytes]) -> None:
+        draft = self._files.result.with_name("result.new")
+        results = (row_result(outcome) for data in stored for outcome in _outcomes.decode(data))
+        write_result(table, results, draft)
+        draft.rename(self._files.result)
+
+
+def _refused_as_registered(outcome: RowOutcome) -> RowOutcome:
+    error = AlreadyRegistered()
+    return msgspec.structs.replace(
+        outcome, state="reject", code=error.code, zh=error.zh, en=error.en
+    )
+
+
+def _bytes_of(chunk: Chunk) -> int:
+    return sum(map(len, chunk.raw)) or sum(len(cell) for row in chunk.cells for cell in row)
+
+
+def _actor(text: str) -> Actor:
+    stored = msgspec.json.decode(text)
+    return Actor(stored["id"], Role(stored["role"]), frozenset(stored["prefixes"]))

@@ -1,0 +1,108 @@
+"""What the audit reads: everything, in pages, in the order of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from node.storage.engine import ReadScope
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A leaf with the change behind it; the change's columns are None when its row is gone."""
+
+    leaf_index: int
+    change_id: int
+    leaf_action: str
+    identifier: str | None
+    revision: int | None
+    action: str | None
+    previous_id: int | None
+    content: bytes | None
+    salt: bytes | None
+    leaf: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A row of the projection with the content of the change it points to (None: it is gone)."""
+
+    identifier: str
+    object_class: str
+    template: str
+    status: str
+    revision: int
+    change_id: int
+    is_test: bool
+    updated_at: str
+    content: bytes | None
+
+
+async def logged_changes(scope: ReadScope, first: int, limit: int) -> list[LoggedChange]:
+    """Return leaves from index `first` on, with their changes."""
+    rows = await scope.rows(
+        "SELECT l.leaf_index, l.change_id, l.action, c.identifier, c.revision, c.action,"
+        " c.previous_id, c.content, c.salt, c.leaf"
+        " FROM leaf l LEFT JOIN change c USING (change_id)"
+        " WHERE l.leaf_index >= $1 ORDER BY l.leaf_index LIMIT $2",
+        (first, limit),
+    )
+    return [
+        LoggedChange(*row[:7], *(None if v is None else bytes(v) for v in row[7:])) for row in rows
+    ]
+
+
+async def records(scope: ReadScope, after: str, limit: int) -> list[RecordRow]:
+    """Return records in key order after `after`."""
+    rows = await scope.rows(
+        "SELECT r.identifier, r.object_class, r.template, r.status, r.revision, r.change_id,"
+        " r.is_test, r.updated_at, c.content FROM record r LEFT JOIN change c USING (change_id)"
+        " WHERE r.identifier > $1 ORDER BY r.identifier LIMIT $2",
+        (after, limit),
+    )
+    return [_record(row) for row in rows]
+
+
+def _record(row: Sequence[Any]) -> RecordRow:
+    identifier, object_class, template, status, revision, change_id, is_test, updated, data = row
+    return RecordRow(
+        identifier,
+        object_class,
+        template,
+        status,
+        revision,
+        change_id,
+        bool(is_test),
+        updated,
+        None if data is None else bytes(data),
+    )
+
+
+async def unlogged(scope: ReadScope, limit: int) -> list[tuple[int, str]]:
+    """Return (change id, identifier) of changes that are neither in the log nor waiting for it."""
+    rows = await scope.rows(
+        "SELECT c.change_id, c.identifier FROM change c"
+        " WHERE NOT EXISTS (SELECT 1 FROM leaf l WHERE l.change_id = c.change_id)"
+        " AND NOT EXISTS (SELECT 1 FROM pending p WHERE p.change_id = c.change_id)"
+        " ORDER BY c.change_id LIMIT $1",
+        (limit,),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def totals(scope: ReadScope) -> tuple[int, int, int]:
+    """Return how many records, changes and leaves there are."""
+    row = (
+        await scope.rows(
+            "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM change),"
+            " (SELECT count(*) FROM leaf)"
+        )
+    )[0]
+    return row[0], row[1], row[2]
+
+
+async def bundle_numbers(scope: ReadScope) -> int:
+    """Return how many entry bundles are stored."""
+    return int((await scope.rows("SELECT count(*) FROM entry_bundle"))[0][0])

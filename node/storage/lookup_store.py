@@ -1,0 +1,31 @@
+"""What the resolver reads of the register: records by key, and what changed since a position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from node.domain.record import StoredRecord
+from node.storage import log_queries, record_queries
+from node.storage.engine import Database
+
+
+class RegisterReader:
+    """Reads in scopes of its own; any number of reads may run at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, StoredRecord]:
+        """Return the current records of those keys that have one."""
+        async with self._database.read() as scope:
+            return await record_queries.find(scope, keys)
+
+    async def position(self) -> int:
+        """Return the size of the log."""
+        async with self._database.read() as scope:
+            return (await log_queries.state(scope)).size
+
+    async def changed_since(self, position: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """Return (new position, [(leaf index, identifier)]); see `log_queries.changed_since`."""
+        async with self._database.read() as scope:
+            return await log_queries.changed_since(scope, position, limit)

@@ -1,0 +1,132 @@
+"""A look-up that takes its turn among the requests of one HTTP connection.
+
+uvicorn keeps the requests of a connection in a pipeline of cycles; a LookupCycle stands in it
+between those of the ASGI application, without a task or an ASGI message of its own.
+
+Invariants: `start` is called once, when all replies before it are written; a cycle writes at most
+one reply, whole, and none to a connection that is closing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from node.errors import XibiaoError
+from resolver.http_deadlines import Deadlines, FrontLimits
+from resolver.http_faces import Faces, Question, reply_to
+from resolver.http_replies import Reply, RequestHead, options_reply, write_out
+from resolver.lookup import Lookup
+from resolver.memory_cache import ReadyReply
+from resolver.resolution import Answer
+
+_log = structlog.get_logger(__name__)
+
+
+class Front:
+    """What the connections of one process share."""
+
+    def __init__(
+        self, lookup: Lookup, faces: Faces, *, limits: FrontLimits, clock: Callable[[], float]
+    ) -> None:
+        self.lookup = lookup
+        self.faces = faces
+        self.limits = limits
+        self.memory = lookup.memory
+        self.counts = lookup.counts
+        self.deadlines = Deadlines(limits, clock=clock)
+
+
+class Connection(Protocol):
+    """The HTTP connection a cycle belongs to."""
+
+    front: Front
+    transport: asyncio.Transport
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        ...
+
+
+class LookupCycle(RequestResponseCycle):
+    """A look-up that takes its turn in uvicorn's pipeline; no task and no ASGI message in it.
+
+    It has the attributes uvicorn's protocol touches and deliberately not the others.
+    """
+
+    message_event = asyncio.Event()  # uvicorn sets it; nobody waits for it here.
+
+    def __init__(
+        self,
+        connection: Connection,
+        url: bytes,
+        *,
+        source: ReadyReply | Question | Reply,
+        request: RequestHead,
+        keep_alive: bool,
+    ) -> None:
+        self._connection = connection
+        self._url = url
+        self._source = source
+        self._request = request
+        self.keep_alive = keep_alive  # uvicorn clears it when the server shuts down.
+        self.disconnected = False
+        self.body = bytearray()
+        self.more_body = False
+        self.response_complete = False
+
+    def start(self) -> None:
+        """Answer, at once or when the look-up has landed."""
+        source = self._source
+        if isinstance(source, ReadyReply):
+            tag = source.answer.resolution.entity_tag if source.answer.resolution else ""
+            self._finish(Reply(200, source.head, source.body, tag))
+        elif isinstance(source, Reply):
+            self._finish(source)
+        elif self._request.method == b"OPTIONS":
+            self._finish(options_reply())
+        else:
+            self._look_up(source)
+
+    def _look_up(self, question: Question) -> None:
+        lookup = self._connection.front.lookup
+        answer = lookup.peek(question.key)
+        if answer is not None:
+            self._landed(question, answer)
+        else:
+            lookup.fetch(question.key, lambda outcome: self._landed(question, outcome))
+
+    def _landed(self, question: Question, outcome: Answer | XibiaoError) -> None:
+        try:
+            reply = reply_to(question, outcome)
+        except Exception as error:  # noqa: BLE001 - request edge: whatever it was, this client gets an answer
+            _log.error("lookup_not_answered", error=repr(error))
+            reply = reply_to(question, XibiaoError())
+        if question.is_plain and reply.status == 200 and isinstance(outcome, Answer):
+            ready = ReadyReply(outcome, reply.head, reply.body)
+            self._connection.front.memory.keep_ready(self._url, ready)
+        self._finish(reply)
+
+    def _finish(self, reply: Reply) -> None:
+        self.response_complete = True
+        connection = self._connection
+        if connection.transport.is_closing():
+            return
+        date_line = connection.front.deadlines.date_line
+        data = write_out(reply, self._request, date_line=date_line, closes=not self.keep_alive)
+        connection.transport.write(data)
+        if not self.keep_alive:
+            connection.transport.close()
+        connection.on_response_complete()
+
+
+def finished_cycle(connection: Connection) -> LookupCycle:
+    """Return the cycle a connection has before its first request: one that is over."""
+    nothing = RequestHead(b"OPTIONS")
+    cycle = LookupCycle(connection, b"", source=options_reply(), request=nothing, keep_alive=True)
+    cycle.response_complete = True
+    return cycle
