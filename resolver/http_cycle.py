@@ -81,16 +81,24 @@ class LookupCycle(RequestResponseCycle):
 
     def start(self) -> None:
         """Answer, at once or when the look-up has landed."""
-        source = self._source
+        source: ReadyReply | Question | Reply | None = self._source
         if isinstance(source, ReadyReply):
-            tag = source.answer.resolution.entity_tag if source.answer.resolution else ""
-            self._finish(Reply(200, source.head, source.body, tag))
-        elif isinstance(source, Reply):
+            if source.answer.alive:
+                self._finish_ready(source)
+                return
+            # The record changed while this request waited for its turn.
+            source = self._connection.front.faces.read(self._url)
+        if isinstance(source, Reply):
             self._finish(source)
-        elif self._request.method == b"OPTIONS":
+        elif source is None or self._request.method == b"OPTIONS":
             self._finish(options_reply())
         else:
             self._look_up(source)
+
+    def _finish_ready(self, ready: ReadyReply) -> None:
+        resolution = ready.answer.resolution
+        tag = "" if resolution is None else resolution.entity_tag
+        self._finish(Reply(200, ready.head, ready.body, tag))
 
     def _look_up(self, question: Question) -> None:
         lookup = self._connection.front.lookup

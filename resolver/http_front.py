@@ -25,9 +25,12 @@ from uvicorn.server import ServerState
 from node.domain.identifiers.scheme import Identifier
 from resolver.http_cycle import Front, LookupCycle, finished_cycle
 from resolver.http_deadlines import FrontLimits
-from resolver.http_faces import HANDLES, Faces
-from resolver.http_replies import RequestHead, problem_reply, write_out
+from resolver.http_faces import HANDLES, Faces, Question
+from resolver.http_replies import Reply, RequestHead, problem_reply, write_out
 from resolver.lookup import Lookup
+from resolver.memory_cache import ReadyReply
+
+__all__ = ["Front", "LookupProtocol", "create_front", "lookup_protocol"]
 
 _READING = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 # Header fields for which the bytes kept for a URL are not the whole reply.
@@ -210,10 +213,7 @@ class LookupProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         request = self._request_head()
-        source = self._memory.ready_at(self.url) if request.method != b"OPTIONS" else None
-        if source is not None:
-            self._counts.memory += 1
-        asked = source or (self.front.faces.read(self.url) if request.method in _READING else None)
+        asked = self._read_look_up(request.method)
         if asked is None or (request.is_authorized and self.url.startswith(HANDLES)):
             self._hand_to_app()
         else:
@@ -221,6 +221,15 @@ class LookupProtocol(HttpToolsProtocol):
             self._take_turn(
                 LookupCycle(self, self.url, source=asked, request=request, keep_alive=keep_alive)
             )
+
+    def _read_look_up(self, method: bytes) -> ReadyReply | Question | Reply | None:
+        """Return the look-up that the request is, or its ready reply; None when it is none."""
+        if method not in _READING:
+            return None
+        if method != b"OPTIONS" and (ready := self._memory.ready_at(self.url)) is not None:
+            self._counts.memory += 1
+            return ready
+        return self.front.faces.read(self.url)
 
     def _request_head(self) -> RequestHead:
         method = self.parser.get_method()
@@ -243,6 +252,9 @@ class LookupProtocol(HttpToolsProtocol):
     def _hand_to_app(self) -> None:
         """Let uvicorn go on as if it had seen the request from its first byte."""
         url, headers = self.url, self.headers
+        if sum(len(name) + len(value) for name, value in headers) > self._limits.head_bytes:
+            self._refuse_oversized()
+            return
         expect_100_continue = self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect_100_continue
@@ -281,13 +293,7 @@ class LookupProtocol(HttpToolsProtocol):
 
     def _is_oversized(self) -> bool:
         limits = self._limits
-        if len(self.headers) > limits.header_fields or len(self.url) > limits.url_bytes:
-            return True
-        # A header block is not larger than the chunks it came in.
-        return (
-            self._head_bytes + 2 * self._chunk_bytes > limits.head_bytes
-            and sum(len(name) + len(value) for name, value in self.headers) > limits.head_bytes
-        )
+        return len(self.headers) > limits.header_fields or len(self.url) > limits.url_bytes
 
     def _refuse_oversized(self) -> None:
         self._counts.cut_oversized += 1

@@ -60,9 +60,7 @@ HEADINGS = {
 }
 NAMES = tuple(HEADINGS)
 INDEX = {name: place for place, name in enumerate(NAMES)}
-NUMERIC = frozenset(
-    name for name in NAMES if name.endswith(("_pct", "_kg", "_count", "_bq_g"))
-)
+NUMERIC = frozenset(name for name in NAMES if name.endswith(("_pct", "_kg", "_count", "_bq_g")))
 
 Row = list[str]
 

@@ -128,9 +128,7 @@ class Industry:
         return Run(f"T-{plant}-{yymmdd}-{number:03d}", plant, recovery, recycled)
 
 
-def _parents_of_each(
-    draws: Sequence[Draw], figures: Sequence[Figures]
-) -> list[Sequence[Draw]]:
+def _parents_of_each(draws: Sequence[Draw], figures: Sequence[Figures]) -> list[Sequence[Draw]]:
     """Share the draws among the batches by their REO; the last one gets what is left."""
     if len(figures) == 1:
         return [draws]

@@ -49,7 +49,7 @@ class Draw(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """A batch that a process is to make: unrounded figures. `control` is the export-control code."""
+    """A batch to be made, in unrounded figures. `control` is its export-control code."""
 
     code: str
     net_kg: float

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from admin.demo_batches.chance import Chance
 from admin.demo_batches.grades import MAIN_ELEMENT, PURITY_GRADES, PurityGrade
 from admin.demo_batches.industry import Industry, Process
-from admin.demo_batches.lots import Composition, Plan, blend, draw, latest_day, metal_share, reo_left
+from admin.demo_batches.lots import (
+    Composition,
+    Plan,
+    blend,
+    draw,
+    latest_day,
+    metal_share,
+    reo_left,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,7 @@ def _mixed_salts(industry: Industry, draws: Sequence[Draw]) -> list[Plan]:
         day = first_day + chance.days(5)
         if chloride:
             sold = chance.random() < 0.5
-            plans.append(
-                Plan("MRL", net_kg * 0.998, tre, shares, day, "RECl3-45", "191545A", sold)
-            )
+            plans.append(Plan("MRL", net_kg * 0.998, tre, shares, day, "RECl3-45", "191545A", sold))
         else:
             plans.append(Plan("MRC", net_kg * 0.998, tre, shares, day, "REC-45"))
     return plans

@@ -161,9 +161,7 @@ class RowMaker:
         return _Release("PASS", "RECALLED" if recalled else "SHIPPED", buyer)
 
 
-def _lot_number(
-    numbering: LotNumbering, day: DayTexts, code: str, plant: str, serial: int
-) -> str:
+def _lot_number(numbering: LotNumbering, day: DayTexts, code: str, plant: str, serial: int) -> str:
     if numbering is LotNumbering.DIGITS:
         return f"{day.yyyymmdd}{plant[1]}{serial:03d}"
     if numbering is LotNumbering.PRODUCT_AND_DATE:

@@ -83,9 +83,8 @@ def _sort_in(rows: ChunkRows, row: int, cells: list[str], shape: TableShape) -> 
     filled = [cell for cell in cells if cell.strip()]
     if not filled or _TOTAL.fullmatch(filled[0]):
         return
-    surplus_is_blank = len(cells) > width and not "".join(cells[width:]).strip()
-    if len(cells) == width or surplus_is_blank:
-        rows.cells.append(cells[:width])
+    if len(cells) == width:
+        rows.cells.append(cells)
         rows.numbers.append(row)
     else:
         detail = f"{len(cells)} ≠ {width}"

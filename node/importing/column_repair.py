@@ -109,10 +109,11 @@ def _repair_distinct(
 
 
 def _is_plain(values: Sequence[str]) -> bool:
-    """Tell whether no text of a column has anything but ASCII without blanks at its ends."""
+    """Tell whether a column has only short ASCII texts without blanks at their ends."""
     joined = "\n".join(values)
     return (
         joined.isascii()
+        and max(map(len, values)) <= MAX_TEXT
         and joined.count("\n") == len(values) - 1
         and not (joined[:1] == " " or joined[-1:] == " " or " \n" in joined or "\n " in joined)
         and _CONTROL.search(joined) is None

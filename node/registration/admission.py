@@ -184,8 +184,6 @@ def checked_parents(
                 Problem(f"{where}.kg", "not_a_number", "公斤数有误", "Not a mass in kg")
             )
         checked.append(parent if key == parent.id else Parent(key, parent.kg))
-    if len({parent.id for parent in checked}) != len(checked):
-        problems.append(Problem("parents", "repeated", "原料批次重复", "A parent is named twice"))
     return tuple(checked)
 
 

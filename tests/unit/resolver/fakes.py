@@ -60,6 +60,7 @@ class FakeStore:
         self.size = 0
         self.finds: list[list[str]] = []
         self.is_down = False
+        self.reading = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -75,6 +76,7 @@ class FakeStore:
     async def find(self, keys: Sequence[str]) -> Mapping[str, StoredRecord]:
         self._check()
         self.finds.append(list(keys))
+        self.reading.set()
         found = {key: self.records[key] for key in keys if key in self.records}
         await self.gate.wait()
         return found

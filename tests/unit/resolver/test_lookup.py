@@ -84,8 +84,7 @@ async def test_change_followed_during_a_read_makes_it_read_again(
 ) -> None:
     store.gate.clear()
     flight = asyncio.create_task(lookup.resolve(A))
-    while not store.finds:
-        await asyncio.sleep(0)
+    await store.reading.wait()
     store.change(A, status="revoked")
     await lookup.follower.poll()
     store.gate.set()
@@ -161,8 +160,7 @@ async def test_too_many_waiting_look_ups_are_turned_away(store: FakeStore) -> No
 async def test_stop_tells_whoever_waits(lookup: Lookup, store: FakeStore) -> None:
     store.gate.clear()
     flight = asyncio.create_task(lookup.resolve(A))
-    while not store.finds:
-        await asyncio.sleep(0)
+    await store.reading.wait()
     await lookup.stop()
     with pytest.raises(Unavailable):
         await flight
