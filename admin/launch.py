@@ -45,7 +45,7 @@ from node.errors import InvalidInput
 from node.importing.job import ImportJobs
 from node.registration.register import moment
 from node.storage import idempotency_queries
-from node.telemetry import Metrics
+from node.telemetry import Metrics, configure_logging
 from resolver.http_cycle import Front
 from resolver.http_front import lookup_protocol
 from resolver.lookup import Lookup
@@ -59,6 +59,7 @@ VERSION = "2026.11.0"
 
 def run_node(config: Config, *, demo: bool, ready: Ready) -> int:
     """Run the roles of `config` until SIGTERM, then drain; return the exit code."""
+    configure_logging(sys.stderr, level=config.logging.level, line_format=config.logging.format)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     upgrade_schema(database_url(config))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

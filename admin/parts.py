@@ -77,7 +77,7 @@ class Register:
 
 def database_url(config: Config) -> str:
     """Return the address of the register's database."""
-    return str(config.database.url) or f"sqlite:///{config.data_dir.resolve() / 'xibiao.db'}"
+    return config.database.url.reveal()
 
 
 def open_register_database(config: Config) -> Database:
@@ -193,7 +193,7 @@ def _disclose(directory: Directory, record: StoredRecord) -> PublicView:
 
 
 def _redis_cache(config: Config, keys: NodeKeys, counts: LookupCounts) -> RedisCache | None:
-    url = str(config.redis.url)
+    url = config.redis.url.reveal()
     if not url:
         return None
     settings = RedisSettings(
@@ -248,7 +248,7 @@ class _CountsCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family = CounterMetricFamily(
-            "xibiao_lookups", "Look-ups and their caches, by what happened", labels=["event"]
+            "xibiao_lookup_events", "Look-ups and their caches, by what happened", labels=["event"]
         )
         for name in LookupCounts.__slots__:
             family.add_metric([name], getattr(self._counts, name))

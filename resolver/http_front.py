@@ -156,7 +156,7 @@ class LookupProtocol(HttpToolsProtocol):
         # Without uvicorn's keep-alive timer: the sweep closes idle connections.
         self.server_state.total_requests += 1
         self._heard_at = self._deadlines.now
-        if not self.transport.is_closing():
+        if self.pipeline or self.flow.read_paused:
             self._advance()
 
     def pause_writing(self) -> None:

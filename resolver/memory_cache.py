@@ -63,8 +63,10 @@ class MemoryCache:
 
     def put(self, answer: Answer) -> None:
         """Keep an answer; one it replaces is no longer alive."""
-        self.drop((answer.key,))
-        self._young[answer.key] = answer
+        key = answer.key
+        if key in self._young or key in self._old:
+            self.drop((key,))
+        self._young[key] = answer
         self._charge(_answer_cost(answer))
 
     def ready_at(self, url: bytes) -> ReadyReply | None:

@@ -19,10 +19,9 @@ from node.domain.record import Status
 from node.errors import XibiaoError
 from node.storage import edge_queries, log_queries, statistics_queries
 from node.storage.engine import Database
-from node.telemetry import Metrics
+from node.telemetry import METRICS_CONTENT_TYPE, Metrics
 
 CHECK_TIMEOUT_S = 3.0
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class OperationRoutes:
@@ -115,4 +114,4 @@ class OperationRoutes:
     async def metrics(self, request: Request) -> Response:
         """Return the Prometheus metrics of this process."""
         self._access.require_reader(request)
-        return Response(self._metrics.render(), media_type=METRICS_TYPE)
+        return Response(self._metrics.render(), media_type=METRICS_CONTENT_TYPE)

@@ -90,7 +90,7 @@ async def test_second_process_answers_from_redis(
     await cached(raw)
     assert await second.status() == "active"
     assert (len(store.finds), second.counts.redis) == (1, 1)
-    assert 0 < int(raw.ttl(KEY_PREFIX + A.encode())) <= PATIENT.entry_ttl_s  # type: ignore[arg-type]
+    assert 0 < int(raw.ttl(KEY_PREFIX + A.encode())) <= PATIENT.entry_ttl_s
 
 
 async def test_nothing_is_stored_for_absent_and_reserved(
