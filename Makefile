@@ -14,11 +14,6 @@ setup: ## 准备 .venv，不启动任何程序 Prepare .venv, start nothing
 	@scripts/setup
 
 run: setup ## 以演示数据启动节点 Start a node with demo data (data/demo)
-	@printf '%s\n' \
-		'启动后请试：浏览器打开就绪行（ready）中 http= 的地址；按 Ctrl-C 停止。' \
-		'Once the line "ready" is there: open its http= address in a browser; Ctrl-C stops the node.' \
-		'  .venv/bin/xibiao status' \
-		'  .venv/bin/xibiao --help' >&2
 	@exec .venv/bin/xibiao up --demo --data data/demo
 
 test: test-setup ## 全部检查与测试 All checks and tests, as CI runs them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import structlog
 
@@ -30,6 +31,19 @@ async def load_demo(registrar: Registrar, database: Database) -> None:
         results = await registrar.register(items, actor=ACTOR, source_kind="demo")
         refused = sum(result.outcome == "refused" for result in results)
         _log.info("demo_registered", rows=len(items), refused=refused)
+
+
+def things_to_try(address: str, data: Path) -> str:
+    """Return what a newcomer may type once the demonstration runs."""
+    identifier = next(iter_rows(1, SEED))["handle"]
+    return f"""
+试一试 Try (in a second terminal):
+  curl {address}/{identifier}
+  .venv/bin/xibiao resolve {identifier} --proof --node {address}
+  .venv/bin/xibiao status --node {address}
+  .venv/bin/xibiao key create --role producer --data {data} --json
+接口文档 API: {address}/api/docs    停止 Stop: Ctrl-C
+"""
 
 
 def _item(row: dict[str, str]) -> Item:

@@ -20,7 +20,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from admin.demo import load_demo
+from admin.demo import load_demo, things_to_try
 from admin.demo_batches import ENTERPRISE_PREFIXES
 from admin.first_start import add_missing_prefixes, prepare_register
 from admin.parts import (
@@ -113,6 +113,8 @@ class _Node:
             self._app(register, jobs, operations), build_front(config, lookup, register.directory)
         )
         self._ready({"http": f"http://{address}"})
+        if self._demo:
+            _say(things_to_try(f"http://{address}", config.data_dir))
         await self._stop.wait()
         _log.info("stopping")
         operations.draining = True
@@ -256,7 +258,9 @@ def _listener(address: str) -> socket.socket:
 
 
 def _show_first_key(key: str) -> None:
-    sys.stderr.write(
-        f"\n首个管理员密钥(仅显示一次) / First administrator key (shown once):\n  {key}\n\n"
-    )
+    _say(f"\n首个管理员密钥(仅显示一次) / First administrator key (shown once):\n  {key}\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
     sys.stderr.flush()

@@ -2,7 +2,7 @@
 
 - `limits`, `table_shape`, `table_reader`   open a file, know its columns, hand out chunks
 - `encoding`, `dialect`, `header_aliases`   how its bytes, fields and titles are meant
-- `csv_reader`, `xlsx_reader`, `ndjson_reader`   one format each
+- `csv_reader`, `xlsx_package`, `xlsx_reader`, `ndjson_reader`   one format each
 - `chunk_rows`            a chunk's bytes to rows of text, with what was wrong in them
 - `cell_repair`           one cell: numbers, dates, full-width forms, invisible characters
 - `identifier_repair`     one identifier: slips that can be undone without a guess

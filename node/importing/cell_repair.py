@@ -105,8 +105,8 @@ def _number_from(match: re.Match[str], text: str, kinds: list[str], mass: bool) 
     value = shifted(plain(number), power) if power else plain(number)
     if match["exponent"] and not unit:
         return Reading(value, tuple(kinds), "sci_notation")
-    if not CLEAN_NUMBER.fullmatch(value) and not value.startswith("-"):
-        value = plain(Decimal(value)) if "." in value else str(int(value))
+    if not CLEAN_NUMBER.fullmatch(value.removeprefix("-")):
+        return Reading(text, tuple(kinds), "not_a_number")
     if not kinds and value != text:
         kinds.append("number_format")
     return Reading(value, tuple(kinds))
@@ -121,7 +121,7 @@ def read_measured(text: str) -> Reading:
     if narrow.upper() in _NOT_DETECTED:
         return Reading("ND", ("below_detection",))
     match = _BELOW.fullmatch(narrow)
-    if match:
+    if match and CLEAN_NUMBER.fullmatch(match[2]):
         operator = "<" if match[1] == "<" else "<="
         return Reading(f"{operator}{match[2]}", ("below_detection",))
     return read_number(text)

@@ -23,14 +23,23 @@ import msgspec
 from node.domain.record import decode_content, same_business_facts
 from node.domain.template import encode_template
 from node.errors import AlreadyRegistered, Unavailable
-from node.importing.chunk_analysis import ChunkAnalysis, analyse_chunk
+from node.importing.chunk_analysis import ChunkAnalysis
 from node.importing.file_review import FileReview
 from node.importing.findings import RowDraft
 from node.importing.identifier_assignment import assign_identifiers
 from node.importing.job_state import ImportOptions, Progress
 from node.importing.limits import Limits
 from node.importing.outcome_texts import row_result
-from node.importing.prepare import ChunkTask, Prepared, RowOutcome, Setting, prepare_chunk
+from node.importing.prepare import (
+    ChunkTask,
+    PackedAnalysis,
+    PreparedRows,
+    RowOutcome,
+    Setting,
+    analyse_packed,
+    prepare_chunk,
+    unpack_prepared,
+)
 from node.importing.result_file import write_result
 from node.importing.table_reader import Chunk, Table, open_table
 from node.registration.directory import Directory
@@ -151,10 +160,10 @@ class JobRun:
     async def _analyse(self, table: Table, review: FileReview) -> None:
         today = datetime.fromisoformat(self._job.created_at).astimezone(CHINA).date()
         self.progress.phase_total, self.progress.phase_done = self._job.size_bytes, 0
-        waiting: deque[tuple[int, Future[ChunkAnalysis]]] = deque()
+        waiting: deque[tuple[int, Future[PackedAnalysis]]] = deque()
         with self._files.spool.open("wb") as spool:
             for chunk in table.chunks(CHUNK_ROWS):
-                task = self._pool.submit(analyse_chunk, chunk, table.shape, today)
+                task = self._pool.submit(analyse_packed, chunk, table.shape, today)
                 waiting.append((_bytes_of(chunk), task))
                 if len(waiting) > IN_FLIGHT:
                     await self._take_in(*waiting.popleft(), spool, review)
@@ -165,24 +174,25 @@ class JobRun:
     async def _take_in(
         self,
         size: int,
-        task: Future[ChunkAnalysis],
+        task: Future[PackedAnalysis],
         spool: BinaryIO,
         review: FileReview,
     ) -> None:
         if self._is_pausing:
             raise Paused
-        analysis = await asyncio.wrap_future(task)
-        drafts = analysis.drafts
+        packed = await asyncio.wrap_future(task)
+        analysis, data = packed.unpack(), packed.drafts
         if self._options.assign:
-            drafts = await assign_identifiers(drafts, self._actor, self._parts)
-        review.survey(ChunkAnalysis(drafts, analysis.facts, analysis.evidence))
-        data = msgspec.msgpack.encode(drafts)
+            drafts = await assign_identifiers(analysis.drafts, self._actor, self._parts)
+            analysis = ChunkAnalysis(drafts, analysis.facts, analysis.evidence)
+            data = msgspec.msgpack.encode(drafts)
+        review.survey(analysis)
         self._chunks.append(
             SpooledChunk(
                 spool.tell(),
                 len(data),
-                tuple((draft.row, draft.identifier) for draft in drafts),
-                {draft.row: draft for draft in drafts if draft.findings},
+                tuple((draft.row, draft.identifier) for draft in analysis.drafts),
+                {draft.row: draft for draft in analysis.drafts if draft.findings},
             )
         )
         spool.write(data)
@@ -195,7 +205,7 @@ class JobRun:
         start = self._job.next_chunk
         self.progress.phase_total, self.progress.phase_done = self.progress.rows, 0
         await self._recount()
-        waiting: deque[tuple[int, Future[Prepared]]] = deque()
+        waiting: deque[tuple[int, Future[bytes]]] = deque()
         for number in range(start, len(self._chunks)):
             task = self._task(self._chunks[number], review)
             waiting.append((number, self._pool.submit(prepare_chunk, setting, task)))
@@ -243,8 +253,8 @@ class JobRun:
             draft = next(d for d in drafts if d.row == row)
         return draft
 
-    async def _finish_chunk(self, number: int, task: Future[Prepared]) -> None:
-        prepared = await asyncio.wrap_future(task)
+    async def _finish_chunk(self, number: int, task: Future[bytes]) -> None:
+        prepared = unpack_prepared(await asyncio.wrap_future(task))
         if self._is_pausing:
             raise Paused
         if self._options.dry_run:
@@ -267,14 +277,14 @@ class JobRun:
                 continue
             return
 
-    async def _store(self, number: int, prepared: Prepared) -> None:
+    async def _store(self, number: int, prepared: PreparedRows) -> None:
         parts, at = self._parts, moment(self._parts.clock)
-        sealed = [row for _, row in prepared.rows if row is not None]
+        sealed = [row for _, row in prepared if row is not None]
         async with parts.database.write() as scope:
             results = await parts.registrar.store(scope, sealed, at)
             outcomes = [
                 outcome if row is None else self._settled(outcome, results[id(row)])
-                for outcome, row in prepared.rows
+                for outcome, row in prepared
             ]
             self._count(outcomes)
             await import_queries.finish_chunk(
@@ -312,13 +322,13 @@ class JobRun:
             en=result.en + (f": {fields}" if fields else ""),
         )
 
-    async def _compare(self, prepared: Prepared) -> list[RowOutcome]:
+    async def _compare(self, prepared: PreparedRows) -> list[RowOutcome]:
         """Return what would become of a chunk, without storing anything."""
-        sealed = {row.change.identifier: row for _, row in prepared.rows if row is not None}
+        sealed = {row.change.identifier: row for _, row in prepared if row is not None}
         async with self._parts.database.read() as scope:
             existing = await record_queries.find_within(scope, list(sealed))
         outcomes: list[RowOutcome] = []
-        for outcome, row in prepared.rows:
+        for outcome, row in prepared:
             found = existing.get(outcome.identifier) if row is not None else None
             if row is None or found is None:
                 outcomes.append(outcome)

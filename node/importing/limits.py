@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Limits:
     """Bounds of one file, in bytes where not said otherwise.
 
-    `unpacked` and `ratio` bound what an XLSX may grow to; `record_bytes` bounds one CSV record or
-    NDJSON line, so that a file without line ends cannot fill the memory.
+    `unpacked`, `ratio`, `members` and `cells` bound what an XLSX may grow to; `record_bytes` bounds
+    one CSV record or NDJSON line, so that a file without line ends cannot fill the memory.
     """
 
     file_bytes: int = 1 << 30
@@ -21,3 +21,4 @@ class Limits:
     unpacked: int = 1 << 30
     ratio: int = 100
     members: int = 1_000
+    cells: int = 40_000_000

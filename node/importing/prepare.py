@@ -10,22 +10,26 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
-from node.domain.lot_facts import facts_of
+from node.domain.lot_facts import LotFacts
 from node.domain.prefix import Prefix
 from node.domain.record import Action, Parent, Source
 from node.domain.template import TemplateCatalogue, parse_template
 from node.errors import XibiaoError
+from node.importing.chunk_analysis import ChunkAnalysis, analyse_chunk
+from node.importing.column_evidence import ColumnEvidence
 from node.importing.findings import Finding, Outcome, RowDraft, outcome
+from node.importing.table_shape import Chunk, TableShape
 from node.registration.admission import admit, content_of
 from node.registration.directory import Picture
 from node.registration.register import Sealed
-from node.registration.requests import Actor, Item
+from node.registration.requests import Actor, AttributeInput, Item
 from node.registration.sealing import Sealer
 
 
@@ -68,23 +72,48 @@ class RowOutcome(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
     en: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A chunk ready to be stored: sealed rows beside their outcomes (None: nothing to store)."""
-
-    rows: list[tuple[RowOutcome, Sealed | None]]
-
+# A chunk ready to be stored: the rows' outcomes beside what to store of them (None: nothing).
+PreparedRows = list[tuple[RowOutcome, Sealed | None]]
 
 _drafts = msgspec.msgpack.Decoder(list[RowDraft])
+_facts = msgspec.msgpack.Decoder(list[LotFacts])
+_prepared = msgspec.msgpack.Decoder(PreparedRows)
 
 
-def prepare_chunk(setting: Setting, task: ChunkTask) -> Prepared:
-    """Admit and seal every registrable row of a chunk."""
+@dataclass(frozen=True, slots=True)
+class PackedAnalysis:
+    """An analysis on its way between processes; `drafts` goes to the spool as it is."""
+
+    drafts: bytes
+    facts: bytes
+    evidence: ColumnEvidence
+
+    def unpack(self) -> ChunkAnalysis:
+        """Return the analysis."""
+        drafts, facts = _drafts.decode(self.drafts), _facts.decode(self.facts)
+        return ChunkAnalysis(drafts, facts, self.evidence)
+
+
+def analyse_packed(chunk: Chunk, shape: TableShape, today: date) -> PackedAnalysis:
+    """Analyse a chunk in a worker. Packed, its way back costs a quarter of what pickle costs."""
+    analysis = analyse_chunk(chunk, shape, today)
+    encode = msgspec.msgpack.encode
+    return PackedAnalysis(encode(analysis.drafts), encode(analysis.facts), analysis.evidence)
+
+
+def unpack_prepared(data: bytes) -> PreparedRows:
+    """Return what `prepare_chunk` packed."""
+    return _prepared.decode(data)
+
+
+def prepare_chunk(setting: Setting, task: ChunkTask) -> bytes:
+    """Admit and seal every registrable row of a chunk; unpack with `unpack_prepared`."""
     with task.spool.open("rb") as spool:
         spool.seek(task.offset)
         drafts = _drafts.decode(spool.read(task.length))
     worker = _Worker(setting, task)
-    return Prepared([worker.prepare(task.judged.get(draft.row, draft)) for draft in drafts])
+    rows = [worker.prepare(task.judged.get(draft.row, draft)) for draft in drafts]
+    return msgspec.msgpack.encode(rows)
 
 
 @lru_cache(maxsize=4)
@@ -116,7 +145,7 @@ class _Worker:
         setting, at = self._setting, self._task.at
         item = Item(
             identifier=draft.identifier,
-            attributes=dict(draft.attributes),
+            attributes=cast("dict[str, AttributeInput]", draft.attributes),
             parents=tuple(Parent(handle, kg) for handle, kg in draft.parents),
             document=draft.attributes.get("coa_no", ""),
         )
@@ -127,8 +156,7 @@ class _Worker:
         source = Source("import", admitted.document, f"{setting.source_ref}#{draft.row}")
         content = content_of(admitted, key, actor=setting.actor, source=source, at=at)
         change, receipt = self._sealer.seal(content, Action.REGISTER)
-        facts = facts_of(content.attributes, "active")
-        return Sealed(change, receipt, facts, self._task.open_parents.get(draft.identifier, ()))
+        return Sealed(change, receipt, None, self._task.open_parents.get(draft.identifier, ()))
 
 
 def _refused(draft: RowDraft, error: XibiaoError) -> RowOutcome:

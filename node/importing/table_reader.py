@@ -26,7 +26,8 @@ from node.importing.encoding import decode_lines, detect_encoding
 from node.importing.limits import Limits
 from node.importing.ndjson_reader import MalformedLine, keys_of
 from node.importing.table_shape import Chunk, Column, Format, TableShape
-from node.importing.xlsx_reader import inspect_package, read_sheet
+from node.importing.xlsx_package import inspect_package
+from node.importing.xlsx_reader import read_sheet
 
 __all__ = ["Chunk", "Column", "Limits", "Table", "TableShape", "open_table"]
 

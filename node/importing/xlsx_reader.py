@@ -1,14 +1,11 @@
-"""XLSX: inspect the package before anything parses it, then read the first sheet as texts.
+"""XLSX: read the first sheet of an inspected package as texts.
 
-Invariants: no XML reaches the parser before every member was unpacked once, counted against the
-limits and searched for DTDs (no entity is ever expanded, no external one fetched); formulas are
-read as their cached value, never evaluated; cells come out as texts, numbers without an exponent.
+Invariants: the package was inspected first (`xlsx_package`); formulas are read as their cached
+value, never evaluated; cells come out as texts, numbers without an exponent.
 """
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,74 +13,17 @@ from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from node.errors import InvalidInput, LimitExceeded
+from node.errors import LimitExceeded
 from node.importing.limits import Limits
-
-_BLOCK = 1 << 16
-_OVERLAP = 32
-_DTD = (b"<!DOCTYPE", b"<!ENTITY")
-_WIDE_DTD = tuple(
-    mark.decode().encode(wide) for mark in _DTD for wide in ("utf-16-le", "utf-16-be")
-)
+from node.importing.xlsx_package import damaged
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
-
-
-def inspect_package(path: Path, limits: Limits) -> None:
-    """Unpack the package once to nowhere; raise InvalidInput or LimitExceeded if it is unfit.
-
-    Refused: more members or bytes than allowed, a ratio above `limits.ratio`, encryption, damaged
-    members, any DTD.
-    """
-    packed = max(path.stat().st_size, 1)
-    allowed = min(limits.unpacked, packed * limits.ratio)
-    try:
-        with zipfile.ZipFile(path) as package:
-            members = package.infolist()
-            if len(members) > limits.members:
-                raise _bomb(f"{len(members)} members")
-            for member in members:
-                allowed -= _inspect_member(package, member, allowed)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise _damaged() from error
-    except (ValueError, RuntimeError) as error:
-        raise InvalidInput(
-            "XLSX 文件已加密或已损坏", "The XLSX is encrypted or damaged", code="xlsx"
-        ) from error
-
-
-def _inspect_member(package: zipfile.ZipFile, member: zipfile.ZipInfo, allowed: int) -> int:
-    size, tail = 0, b""
-    with package.open(member) as stream:
-        while block := stream.read(_BLOCK):
-            size += len(block)
-            if size > allowed:
-                raise _bomb(member.filename[:80])
-            window = tail + block
-            if any(mark in window for mark in (*_DTD, *_WIDE_DTD)):
-                raise InvalidInput(
-                    "XLSX 中含 XML 实体或 DTD,已拒绝", "The XLSX contains a DTD", code="xml_dtd"
-                )
-            tail = block[-_OVERLAP:]
-    return size
-
-
-def _bomb(what: str) -> LimitExceeded:
-    return LimitExceeded(
-        f"XLSX 解压后过大或压缩比过高,已拒绝({what})",
-        f"The XLSX unpacks to too much ({what})",
-        code="decompression",
-    )
-
-
-def _damaged() -> InvalidInput:
-    return InvalidInput("XLSX 文件已损坏", "The XLSX is damaged", code="xlsx")
 
 
 def read_sheet(path: Path, limits: Limits) -> Iterator[tuple[str, ...]]:
     """Yield the rows of the first sheet as texts, from row 1; raise InvalidInput, LimitExceeded.
 
-    Call `inspect_package` first. The whole sheet is held in memory by the parser while it is read.
+    The package must have been inspected. The parser holds the whole sheet while it is read.
     """
     try:
         with CalamineWorkbook.from_path(str(path)) as book:
@@ -100,7 +40,7 @@ def read_sheet(path: Path, limits: Limits) -> Iterator[tuple[str, ...]]:
             for row in sheet.iter_rows():
                 yield padding + _texts(row)
     except CalamineError as error:
-        raise _damaged() from error
+        raise damaged() from error
 
 
 def _texts(row: Sequence[Cell]) -> tuple[str, ...]:

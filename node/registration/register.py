@@ -56,8 +56,7 @@ _results = msgspec.json.Decoder(tuple[ItemResult, ...])
 _encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(msgspec.Struct, frozen=True, array_like=True):
     """One record ready to be stored, with what its caller will be told.
 
     `facts`: what the genealogy remembers of a lot, None for other objects; `open_parents`: sources

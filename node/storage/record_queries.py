@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from node.domain.record import StoredRecord
 from node.storage.engine import ReadScope, WriteScope
 
 
-@dataclass(frozen=True, slots=True)
-class NewChange:
+class NewChange(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One accepted change, ready to store. `content` canonical JSON, `salt` 32 bytes."""
 
     identifier: str

@@ -18,9 +18,11 @@ from resolver.http_front import create_front, lookup_protocol
 from resolver.lookup import create_lookup
 from tests.unit.resolver.fakes import FakeStore, disclosed, parse_handle
 
-LIMITS = FrontLimits(
-    header_timeout_s=0.4, body_timeout_s=0.4, write_timeout_s=0.4, idle_timeout_s=0.8
+IMPATIENT = FrontLimits(
+    header_timeout_s=0.4, body_timeout_s=0.4, write_timeout_s=0.4, idle_timeout_s=0.4
 )
+# Long enough for an ordinary client on a loaded machine.
+SHORT_HEADER = FrontLimits(header_timeout_s=1.5)
 WAIT_S = 15
 GET = b"GET /88.888.1501/%s HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -51,7 +53,8 @@ class Running:
 
 
 @pytest.fixture
-async def node() -> AsyncIterator[Running]:
+async def node(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+    """Run a server; its limits are the fixture's parameter, or the default."""
     store = FakeStore()
     for n in range(200):
         store.register(f"88.888.1501/{n}")
@@ -62,7 +65,7 @@ async def node() -> AsyncIterator[Running]:
         parse_handle=parse_handle,
         recognise=parse_handle,
         serves=lambda prefix: True,
-        limits=LIMITS,
+        limits=getattr(request, "param", FrontLimits()),
     )
     config = uvicorn.Config(
         app, http=lookup_protocol(front), log_config=None, lifespan="off", ws="none"
@@ -133,6 +136,7 @@ async def closed_by_server(reader: asyncio.StreamReader) -> bool:
     return True
 
 
+@pytest.mark.parametrize("node", [IMPATIENT], indirect=True)
 @pytest.mark.parametrize(
     "sent",
     [
@@ -149,6 +153,7 @@ async def test_silent_client_is_closed(node: Running, sent: bytes) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize("node", [SHORT_HEADER], indirect=True)
 async def test_dripping_header_is_closed_while_others_are_served(node: Running) -> None:
     reader, writer = await node.connect()
     writer.write(b"GET /88.888.1501/1 HTTP/1.1\r\n")
@@ -160,6 +165,7 @@ async def test_dripping_header_is_closed_while_others_are_served(node: Running) 
     writer.close()
 
 
+@pytest.mark.parametrize("node", [IMPATIENT], indirect=True)
 async def test_client_that_does_not_read_is_closed(node: Running) -> None:
     with socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -148,7 +148,7 @@ def test_readers_are_total_and_their_numbers_clean(text: str) -> None:
     for reading in (read_number(text), read_number(text, mass=True), read_measured(text)):
         if not reading.fault and "below_detection" not in reading.kinds:
             value = reading.text.removeprefix("-")
-            assert CLEAN_NUMBER.fullmatch(value) or len(value) > 15
+            assert CLEAN_NUMBER.fullmatch(value)
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))

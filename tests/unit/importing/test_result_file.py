@@ -125,7 +125,7 @@ def test_xlsx_comes_back_as_text_cells(tmp_path: Path) -> None:
     titles, cells = list(read_sheet(target, Limits()))
     assert titles[-3:] == ("状态", "原因", "建议")
     assert cells[list(VALID).index("lot_no")] == "011040"
-    assert cells[-2:] == ("已拒绝", "'=1+1")
+    assert cells[-3:] == ("已拒绝", "'=1+1", "")
 
 
 def test_result_says_outcome_reasons_and_proposals_in_both_languages(tmp_path: Path) -> None:

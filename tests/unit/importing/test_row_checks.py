@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from node.importing.chunk_analysis import analyse_chunk
+from node.importing.file_review import FileReview
 from node.importing.findings import Action, Finding, Outcome, RowDraft, confirm_kinds, outcome
-from tests.unit.importing.batch_rows import VALID, analysed, csv_text, row, stored
+from node.importing.table_shape import Chunk, Column, Format, TableShape
+from tests.unit.importing.batch_rows import TODAY, VALID, analysed, csv_text, row, stored
 
 
 def draft_of(tmp_path: Path, **changed: str) -> RowDraft:
@@ -150,3 +155,25 @@ def test_mildest_to_hardest_action_decides() -> None:
     assert outcome([hold], {"b"}) is Outcome.REGISTER
     assert outcome([hold, again]) is Outcome.DUPLICATE
     assert outcome([hold, again, refuse], {"b"}) is Outcome.REJECT
+
+
+_HOSTILE = st.one_of(
+    st.text(max_size=12),
+    st.from_regex(r"[-+]?[0-9０-９,.]{0,12}(E[+-]?[0-9]{1,3})?(kg|t|吨|%)?", fullmatch=True),
+    st.sampled_from(["9" * 5_000, "1" * 300, "0", "-0", "nan", "inf", "1e999", "1e999t", "=1+1"]),
+)
+
+
+@settings(max_examples=300)
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(VALID, _HOSTILE)))
+def test_no_cell_text_breaks_the_analysis(changed: dict[str, str]) -> None:
+    columns = tuple(Column(i, name, name, 3 * (i % 2)) for i, name in enumerate(VALID))
+    shape = TableShape(Format.XLSX, columns, "", "", "", 1)
+    cells = tuple(row(**changed).values())
+    analysis = analyse_chunk(Chunk(2, cells=(cells, tuple(VALID.values()))), shape, TODAY)
+    review = FileReview(shape, confirmed={"unit_mismatch", "missing_unit", "pct_as_fraction"})
+    review.survey(analysis)
+    review.conclude({})
+    judged = [review.judge(draft) for draft in analysis.drafts]
+    assert len(analysis.drafts) == len(analysis.facts) >= 1
+    assert all(review.outcome(draft) in Outcome for draft in judged)

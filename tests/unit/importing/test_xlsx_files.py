@@ -94,6 +94,27 @@ def test_dtd_is_refused_wherever_it_stands(tmp_path: Path, prolog: bytes) -> Non
     assert caught.value.code == "xml_dtd"
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"/></row>',
+        """<x:row  r = '1048576'><x:c r='xfd1048576'/></x:row>""",
+        '<row r="1048576">' + "<c/>" * 16_000 + "</row>",
+        '<row r="999999999999999999"><c r="A1"/></row>',
+    ],
+)
+def test_few_cells_that_span_a_huge_rectangle_are_refused(tmp_path: Path, cells: str) -> None:
+    source = workbook(tmp_path / "good.xlsx", dict(row()))
+    with zipfile.ZipFile(source) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    members["xl/worksheets/sheet1.xml"] = members["xl/worksheets/sheet1.xml"].replace(
+        b"</sheetData>", cells.encode() + b"</sheetData>"
+    )
+    with pytest.raises(LimitExceeded) as caught:
+        open_table(package(tmp_path / "f.xlsx", members), "f.xlsx", Limits())
+    assert caught.value.code == "decompression"
+
+
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
     path = package(tmp_path / "f.xlsx", {f"m{n}": b"" for n in range(30)})
     with pytest.raises(LimitExceeded):
@@ -111,6 +132,6 @@ def test_damaged_or_foreign_packages_are_refused(tmp_path: Path) -> None:
 
 
 def test_sheet_with_too_many_rows_is_refused(tmp_path: Path) -> None:
-    path = workbook(tmp_path / "f.xlsx", *[dict(row())] * 20)
+    path = workbook(tmp_path / "f.xlsx", *[dict[str, object](row())] * 20)
     with pytest.raises(LimitExceeded):
         open_table(path, "f.xlsx", Limits(rows=10))

@@ -1,0 +1,4 @@
+"""Load tests and benches, which see the product from outside: over its ports, never by import.
+
+- `bench`    what the product reaches beside a ceiling measured in the same run
+"""
