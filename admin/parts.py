@@ -7,13 +7,11 @@ arguments.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -41,13 +39,10 @@ from node.telemetry import Metrics
 from resolver.http_cycle import Front
 from resolver.http_deadlines import FrontLimits
 from resolver.http_front import create_front
-from resolver.log_follower import FollowerSettings, LogFollower
-from resolver.lookup import Lookup, LookupSettings
+from resolver.log_follower import FollowerSettings
+from resolver.lookup import Lookup, LookupSettings, create_lookup
 from resolver.lookup_counts import LookupCounts
-from resolver.memory_cache import MemoryCache
-from resolver.redis_cache import RedisCache, RedisSettings
-from resolver.redis_reads import RedisAddress
-from resolver.resolution import CacheSeal
+from resolver.redis_cache import RedisCache, RedisSettings, create_redis_cache
 
 Clock = Callable[[], datetime]
 
@@ -163,28 +158,19 @@ async def build_register(
 def build_lookup(config: Config, register: Register) -> Lookup:
     """Build the look-up path of this process: memory, Redis when configured, register."""
     counts = LookupCounts()
-    memory = MemoryCache(config.lookup.memory_cache)
-    store = RegisterReader(register.database)
-    follower = LogFollower(
-        store,
-        forget=memory.drop,
-        forget_all=memory.clear,
-        settings=FollowerSettings(
-            interval_s=config.lookup.follow_interval.total_seconds(),
-            stale_limit_s=config.lookup.stale_limit.total_seconds(),
-        ),
-        counts=counts,
-        clock=time.monotonic,
-    )
     register.metrics.registry.register(_CountsCollector(counts))
-    return Lookup(
-        store,
+    settings = config.lookup
+    return create_lookup(
+        RegisterReader(register.database),
         disclose=partial(_disclose, register.directory),
-        follower=follower,
-        memory=memory,
-        redis=_redis_cache(config, register.keys, counts),
-        settings=LookupSettings(negative_ttl_s=config.lookup.negative_ttl.total_seconds()),
         counts=counts,
+        memory_limit_bytes=settings.memory_cache,
+        redis=_redis_cache(config, register.keys, counts),
+        settings=LookupSettings(negative_ttl_s=settings.negative_ttl.total_seconds()),
+        following=FollowerSettings(
+            interval_s=settings.follow_interval.total_seconds(),
+            stale_limit_s=settings.stale_limit.total_seconds(),
+        ),
     )
 
 
@@ -201,21 +187,7 @@ def _redis_cache(config: Config, keys: NodeKeys, counts: LookupCounts) -> RedisC
         entry_ttl_s=max(1, int(config.redis.entry_ttl.total_seconds())),
         open_s=config.redis.breaker_open.total_seconds(),
     )
-    return RedisCache(redis_address(url), CacheSeal(keys.cache), settings=settings, counts=counts)
-
-
-def redis_address(url: str) -> RedisAddress:
-    """Return where Redis listens, from `redis://user:password@host:port/0` or `unix:///path`."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return RedisAddress(path=parts.path, password=unquote(parts.password or ""))
-    return RedisAddress(
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 6379,
-        database=int(parts.path.strip("/") or 0),
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-    )
+    return create_redis_cache(url, secret=keys.cache, counts=counts, settings=settings)
 
 
 def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:

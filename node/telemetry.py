@@ -65,6 +65,8 @@ def configure_logging(stream: TextIO, *, level: Level, line_format: Format) -> N
         )
     )
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
+    # Each request of the client's library is no event of ours.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def logger(component: str) -> FilteringBoundLogger:

@@ -1,7 +1,8 @@
 """What happened, as EPCIS 2.0 flavoured events: transform, ship, receive, inspect.
 
-Invariants: identifiers are resolver addresses around the handle; an event's id is the SHA-256 of
-its content (RFC 6920, CBV 2.0 section 8.9); a process that was cut short has no events.
+Invariants: identifiers are resolver addresses around the handle; an event's id has the form of
+RFC 6920 that CBV 2.0 uses, over the event's JSON with sorted keys (not over CBV's own canonical
+string); a process that was cut short has no events.
 """
 
 from __future__ import annotations

@@ -121,8 +121,9 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     # Answers kept in memory, per process.
     memory_cache: Size = Size(256 << 20)
-    # How long "no such identifier" is remembered; at most 1 s.
-    negative_ttl: Duration = Duration(seconds=1)
+    # How long "no such identifier" is remembered; at most 1 s. It is also how long a registration
+    # may stay unseen by whoever asked for it a moment before.
+    negative_ttl: Duration = Duration(milliseconds=200)
     # How long cached answers are given while the log cannot be followed.
     stale_limit: Duration = Duration(minutes=2)
     # Pause between two looks at the log for changed identifiers.

@@ -103,10 +103,10 @@ def _number_from(match: re.Match[str], text: str, kinds: list[str], mass: bool) 
     written = f"{match['sign']}{digits}" + (f".{match['part']}" if match["part"] else "")
     number = Decimal(written + (match["exponent"] or ""))
     value = shifted(plain(number), power) if power else plain(number)
-    if match["exponent"] and not unit:
-        return Reading(value, tuple(kinds), "sci_notation")
     if not CLEAN_NUMBER.fullmatch(value.removeprefix("-")):
         return Reading(text, tuple(kinds), "not_a_number")
+    if match["exponent"] and not unit:
+        return Reading(value, tuple(kinds), "sci_notation")
     if not kinds and value != text:
         kinds.append("number_format")
     return Reading(value, tuple(kinds))

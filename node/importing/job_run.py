@@ -20,9 +20,8 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from node.domain.record import decode_content, same_business_facts
 from node.domain.template import encode_template
-from node.errors import AlreadyRegistered, Unavailable
+from node.errors import Unavailable
 from node.importing.chunk_analysis import ChunkAnalysis
 from node.importing.file_review import FileReview
 from node.importing.findings import RowDraft
@@ -41,12 +40,13 @@ from node.importing.prepare import (
     unpack_prepared,
 )
 from node.importing.result_file import write_result
+from node.importing.row_outcomes import compared, count_into, settled
 from node.importing.table_reader import Chunk, Table, open_table
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.minting import Minter
 from node.registration.register import ATTEMPTS, Registrar, moment
-from node.registration.requests import Actor, ItemResult, Role
+from node.registration.requests import Actor, Role
 from node.storage import import_queries, log_queries, record_queries
 from node.storage.engine import Database, Retry
 from node.storage.import_queries import StoredJob
@@ -283,7 +283,7 @@ class JobRun:
         async with parts.database.write() as scope:
             results = await parts.registrar.store(scope, sealed, at)
             outcomes = [
-                outcome if row is None else self._settled(outcome, results[id(row)])
+                outcome if row is None else settled(outcome, results[id(row)], self._options)
                 for outcome, row in prepared
             ]
             self._count(outcomes)
@@ -305,42 +305,17 @@ class JobRun:
         self.progress = msgspec.json.decode(job.progress, type=Progress)
         return True
 
-    def _settled(self, outcome: RowOutcome, result: ItemResult) -> RowOutcome:
-        """Return a row's outcome after the register has spoken."""
-        if result.outcome == "registered":
-            return outcome
-        if result.outcome == "duplicate":
-            if self._options.second_run:
-                return outcome
-            return msgspec.structs.replace(outcome, state="duplicate", code="already_registered")
-        fields = "、".join(problem.field for problem in result.problems)
-        return msgspec.structs.replace(
-            outcome,
-            state="reject",
-            code=result.code,
-            zh=result.zh + (f":{fields}" if fields else ""),
-            en=result.en + (f": {fields}" if fields else ""),
-        )
-
     async def _compare(self, prepared: PreparedRows) -> list[RowOutcome]:
         """Return what would become of a chunk, without storing anything."""
         sealed = {row.change.identifier: row for _, row in prepared if row is not None}
         async with self._parts.database.read() as scope:
             existing = await record_queries.find_within(scope, list(sealed))
-        outcomes: list[RowOutcome] = []
-        for outcome, row in prepared:
-            found = existing.get(outcome.identifier) if row is not None else None
-            if row is None or found is None:
-                outcomes.append(outcome)
-            elif same_business_facts(
-                decode_content(found.content), decode_content(row.change.content)
-            ):
-                outcomes.append(
-                    msgspec.structs.replace(outcome, state="duplicate", code="already_registered")
-                )
-            else:
-                outcomes.append(_refused_as_registered(outcome))
-        return outcomes
+        return [
+            outcome
+            if row is None or (found := existing.get(outcome.identifier)) is None
+            else compared(outcome, row.change.content, found.content)
+            for outcome, row in prepared
+        ]
 
     async def _wait_for_log(self) -> None:
         limit = self._parts.pending_limit
@@ -353,25 +328,10 @@ class JobRun:
     # Counting and the result file.
 
     def _count(self, outcomes: Sequence[RowOutcome]) -> None:
-        progress = self.progress
+        count_into(self.progress, outcomes)
         for outcome in outcomes:
-            match outcome.state:
-                case "registered":
-                    progress.registered += 1
-                case "pending_parents":
-                    progress.registered += 1
-                    progress.pending_parents += 1
-                case "duplicate":
-                    progress.duplicates += 1
-                case "hold":
-                    progress.pending += 1
-                case _:
-                    progress.rejected += 1
-            for finding in outcome.findings:
-                progress.findings[finding.kind] = progress.findings.get(finding.kind, 0) + 1
             self._parts.metrics.import_rows.labels(outcome.state).inc()
-        progress.phase_done += len(outcomes)
-        progress.seconds = self._before_s + time.monotonic() - self._began
+        self.progress.seconds = self._before_s + time.monotonic() - self._began
 
     async def _recount(self) -> None:
         """Count again what is durable; the rest of the progress starts from there."""
@@ -394,13 +354,6 @@ class JobRun:
         results = (row_result(outcome) for data in stored for outcome in _outcomes.decode(data))
         write_result(table, results, draft)
         draft.rename(self._files.result)
-
-
-def _refused_as_registered(outcome: RowOutcome) -> RowOutcome:
-    error = AlreadyRegistered()
-    return msgspec.structs.replace(
-        outcome, state="reject", code=error.code, zh=error.zh, en=error.en
-    )
 
 
 def _bytes_of(chunk: Chunk) -> int:

@@ -22,7 +22,6 @@ import xlsxwriter
 
 from node.importing.csv_reader import join_fields, split_record
 from node.importing.encoding import UTF8_BOM, decode_lines
-from node.importing.findings import Action, Outcome, RowDraft
 from node.importing.header_aliases import RESULT_TITLES
 from node.importing.table_reader import Table
 from node.importing.table_shape import Format
@@ -41,20 +40,6 @@ class Language(StrEnum):
 
 
 _TITLES = dict(zip((Language.ZH, Language.EN), RESULT_TITLES, strict=True))
-_STATUS = {
-    Language.ZH: {
-        Outcome.REGISTER: "已登记",
-        Outcome.HOLD: "待确认",
-        Outcome.DUPLICATE: "重复",
-        Outcome.REJECT: "已拒绝",
-    },
-    Language.EN: {
-        Outcome.REGISTER: "registered",
-        Outcome.HOLD: "to confirm",
-        Outcome.DUPLICATE: "duplicate",
-        Outcome.REJECT: "rejected",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +50,6 @@ class RowResult:
     status: str
     reason: str
     suggestion: str
-
-
-def row_result(draft: RowDraft, outcome: Outcome, language: Language = Language.ZH) -> RowResult:
-    """Return what the file says about a judged row: its outcome, every finding, every proposal."""
-    reasons = [f.zh if language is Language.ZH else f.en for f in draft.findings]
-    separator = ";" if language is Language.ZH else "; "
-    proposals = [
-        f"{f.column}={f.proposed}"
-        for f in draft.findings
-        if f.proposed and f.action in (Action.CONFIRM, Action.REJECT)
-    ]
-    status = _STATUS[language][outcome]
-    return RowResult(draft.row, status, separator.join(reasons), separator.join(proposals))
 
 
 def write_result(

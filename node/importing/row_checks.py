@@ -24,7 +24,7 @@ from node.domain.rare_earth import (
     packages_hold,
     reo_per_kg,
 )
-from node.importing.cell_repair import shifted
+from node.importing.cell_repair import CLEAN_NUMBER, shifted
 from node.importing.row_notes import RowNotes
 
 NAN = math.nan
@@ -56,16 +56,14 @@ def numbers_of(texts: Sequence[str] | None, count: int) -> list[float]:
     if texts is None:
         return [NAN] * count
     try:
-        return [float(text) if text else NAN for text in texts]
+        numbers = [float(text) if text else NAN for text in texts]
     except ValueError:
         return [_number(text) for text in texts]
+    return numbers if math.inf not in numbers else [_number(text) for text in texts]
 
 
 def _number(text: str) -> float:
-    try:
-        return float(text) if text.isascii() and text[:1].isdigit() else NAN
-    except ValueError:
-        return NAN
+    return float(text) if CLEAN_NUMBER.fullmatch(text) else NAN
 
 
 def check_figures(

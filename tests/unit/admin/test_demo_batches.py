@@ -203,8 +203,8 @@ def test_fewer_rows_of_the_same_scale_are_the_beginning_of_more(rows: Rows) -> N
     assert list(islice(iter_rows(100_000, 7), ROWS)) == rows
 
 
-def test_check_character_of_the_standard_example() -> None:
-    # ISO/IEC 7064:2003, MOD 37,36 hybrid system: the digits of a GRid (GRid Standard 2.1, sec. 4).
+def test_check_character_of_a_published_identifier() -> None:
+    # The example of the Global Release Identifier, A1-2425G-ABC1234002-M, which uses MOD 37,36.
     assert check_character("A12425GABC1234002") == "M"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.domain.product_catalogue import BY_CODE, CODES_BY_NAME, NUMERIC_GRADES, PRODUCTS
@@ -73,6 +73,7 @@ def test_dates_stages_and_recycler_feed() -> None:
     assert not is_usual_step("MET", "SEP")
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(0, 100))
 def test_reo_never_exceeds_the_goods_on_an_oxide_basis(total: float, moisture: float) -> None:
     for basis in ("REO", "REO_DRY"):

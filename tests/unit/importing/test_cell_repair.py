@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.importing.cell_repair import (
@@ -125,23 +125,27 @@ def test_text_that_is_no_date_is_a_fault(text: str) -> None:
     assert read_date(text, TODAY).kind == "not_a_date"
 
 
+@settings(deadline=None)
 @given(st.dates(date(2018, 1, 1), TODAY))
 def test_every_iso_date_is_read_as_itself_without_repair(day: date) -> None:
     reading = read_date(day.isoformat(), TODAY)
     assert (reading.day, reading.kind) == (day, "")
 
 
+@settings(deadline=None)
 @given(st.dates(date(2018, 1, 1), TODAY))
 def test_excel_serial_numbers_count_days_from_the_end_of_1899(day: date) -> None:
     serial = str((day - date(1899, 12, 30)) // timedelta(days=1))
     assert read_date(serial, TODAY).day == day
 
 
+@settings(deadline=None)
 @given(st.decimals(0, 10**9, places=4), st.integers(-4, 4))
 def test_shifting_there_and_back_keeps_the_value(number: Decimal, power: int) -> None:
     assert Decimal(shifted(shifted(str(number), power), -power)) == number
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_readers_are_total_and_their_numbers_clean(text: str) -> None:
     read_date(text, TODAY)
@@ -151,6 +155,7 @@ def test_readers_are_total_and_their_numbers_clean(text: str) -> None:
             assert CLEAN_NUMBER.fullmatch(value)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E)))
 def test_halving_undoes_full_width_ascii(text: str) -> None:
     assert halve("".join(chr(ord(c) + 0xFEE0) for c in text)) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.importing.identifier_repair import (
@@ -67,6 +67,7 @@ def test_identifier_states_day_and_stage() -> None:
     assert stage_in_identifier("88.118.8/JXDY2106023") == ""
 
 
+@settings(deadline=None)
 @given(st.integers(12, len(GOOD) - 1), st.sampled_from("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"))
 def test_no_single_wrong_character_passes(place: int, character: str) -> None:
     wrong = GOOD[:place] + character + GOOD[place + 1 :]
@@ -75,6 +76,7 @@ def test_no_single_wrong_character_passes(place: int, character: str) -> None:
         assert reading.fault or not CANONICAL.fullmatch(reading.identifier)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_reading_is_total(text: str) -> None:
     reading = read_identifier(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.importing.name_repair import known_misread, misread, read_name, read_product_name
@@ -66,6 +66,7 @@ def test_sound_name_is_untouched(name: str) -> None:
     assert (reading.text, reading.kinds, reading.fault) == (name, (), "")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_reading_names_is_total(text: str) -> None:
     read_name(text)

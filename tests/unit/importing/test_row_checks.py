@@ -164,7 +164,7 @@ _HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(VALID, _HOSTILE)))
 def test_no_cell_text_breaks_the_analysis(changed: dict[str, str]) -> None:
     columns = tuple(Column(i, name, name, 3 * (i % 2)) for i, name in enumerate(VALID))

@@ -184,7 +184,9 @@ def test_hostile_json_line_is_refused_alone(tmp_path: Path, line: str) -> None:
     assert kinds[1] == ["malformed_row"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=400))
 def test_random_bytes_after_a_good_row_never_break_the_reader(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "random.csv"
@@ -196,12 +198,13 @@ def test_random_bytes_after_a_good_row_never_break_the_reader(tmp_path: Path, da
     assert found[0].identifier == VALID["handle"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2))
 def test_joined_fields_are_split_again(fields: list[str]) -> None:
     assert split_record(join_fields(fields, ";"), ";") == fields
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(st.text('a",\n\r ', max_size=6), min_size=2, max_size=4)))
 def test_records_joined_again_are_the_file(tmp_path: Path, rows: list[list[str]]) -> None:
     path = tmp_path / "any.csv"
