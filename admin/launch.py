@@ -149,12 +149,12 @@ class _Node:
             register.registrar,
             register.coalescer,
             register.life_cycle,
+            register.backpressure,
             log,
             register.directory,
             register.database,
             single_limit=config.http.max_body.single,
             batch_limit=config.http.max_body.batch,
-            max_batch=config.registration.max_batch,
         )
         faces = Faces(
             registration,
@@ -173,6 +173,7 @@ class _Node:
             loops += [
                 ("coalescer", register.coalescer.run()),
                 ("coalescer", register.coalescer.run()),
+                ("backpressure", register.backpressure.run()),
                 ("answers", self._forget_answers(register)),
             ]
         if "sequencer" in roles:

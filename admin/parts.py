@@ -23,6 +23,7 @@ from node.domain.identifiers import Identifier, parse_handle, recognise
 from node.domain.record import StoredRecord
 from node.domain.signed_note import Ed25519Signer, parse_note
 from node.errors import WrongState
+from node.registration.backpressure import Backpressure
 from node.registration.coalescer import Coalescer
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
@@ -64,6 +65,7 @@ class Register:
     registrar: Registrar
     coalescer: Coalescer
     life_cycle: LifeCycle
+    backpressure: Backpressure
     sequencer: Sequencer
     signer: Ed25519Signer
     keys: NodeKeys
@@ -134,10 +136,18 @@ async def build_register(
     )
     limits = config.registration
     collaborators = (database, directory, sealer, minter, genealogy, clock)
-    registrar = Registrar(*collaborators, max_batch=limits.max_batch, on_commit=sequencer.wake)
+    registrar = Registrar(
+        *collaborators, metrics, max_batch=limits.max_batch, on_commit=sequencer.wake
+    )
     life_cycle = LifeCycle(*collaborators, max_batch=limits.max_batch, on_commit=sequencer.wake)
     coalescer = Coalescer(
         registrar, metrics, queue_limit=limits.queue_limit, batch_limit=limits.coalesce_limit
+    )
+    backpressure = Backpressure(
+        database,
+        metrics,
+        pending_limit=config.sequencer.pending_limit,
+        batch_limit=limits.batch_requests,
     )
     return Register(
         database,
@@ -148,6 +158,7 @@ async def build_register(
         registrar,
         coalescer,
         life_cycle,
+        backpressure,
         sequencer,
         signer,
         keys,

@@ -113,7 +113,6 @@ def _masked(key: str, value: object) -> object:
 
 
 _LATENCY_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_LOOKUP_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 _ROWS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000)
 
 
@@ -127,16 +126,12 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._registration()
         self._log()
-        self._look_up()
         self._faces()
 
     def _registration(self) -> None:
         """Declare what `node.registration` and `node.importing` write."""
         self.registrations = self._counter(
             "registrations", "Changes by outcome (accepted, or error code) and kind", "outcome kind"
-        )
-        self.registration_seconds = self._histogram(
-            "registration_seconds", "From call to durable answer", _LATENCY_S
         )
         self.coalesced_batch_size = self._histogram(
             "coalesced_batch_size", "Registrations sharing one transaction", _ROWS
@@ -152,41 +147,16 @@ class Metrics:
         self.sequence_seconds = self._histogram(
             "sequence_seconds", "One transaction of the sequencer", _LATENCY_S
         )
-        self.checkpoint_age_seconds = self._gauge(
-            "checkpoint_age_seconds", "Time since the newest checkpoint was signed"
-        )
-
-    def _look_up(self) -> None:
-        """Declare what `resolver` writes."""
-        self.lookups = self._counter(
-            "lookups", "Look-ups by face, outcome and source of the answer", "face outcome source"
-        )
-        self.lookup_seconds = self._histogram(
-            "lookup_seconds", "Time to an answer by its source", _LOOKUP_S, "source"
-        )
-        self.cache_entries = self._gauge("cache_entries", "Answers in memory")
-        self.cache_bytes = self._gauge("cache_bytes", "Bytes of answers in memory")
-        self.redis_errors = self._counter(
-            "redis_errors", "Redis calls that failed, by kind", "kind"
-        )
-        self.redis_breaker_open = self._gauge(
-            "redis_breaker_open", "1 while Redis is left alone after failures"
-        )
-        self.follower_position = self._gauge("follower_position", "Log leaves followed so far")
-        self.follower_lag_seconds = self._gauge(
-            "follower_lag_seconds", "Time since the log was last followed to its end"
-        )
 
     def _faces(self) -> None:
-        """Declare what `node.api` and `node.storage` write."""
+        """Declare what `node.api` and the background loops write; look-ups are counted in
+        `resolver.lookup_counts` and shown beside these."""
         self.http_requests = self._counter(
             "http_requests", "Requests by route template and status", "route status"
         )
         self.http_request_seconds = self._histogram(
             "http_request_seconds", "From request to complete answer", _LATENCY_S, "route"
         )
-        self.auth_failures = self._counter("auth_failures", "Refused credentials", "reason")
-        self.db_errors = self._counter("db_errors", "Database errors by kind", "kind")
         self.background_failures = self._counter(
             "background_failures", "Failed rounds of a background loop", "loop"
         )

@@ -13,8 +13,9 @@ from node.api.exchange import decode, idempotency_key, json_response, read_body
 from node.api.log_reader import LogReader
 from node.api.problems import refusal_response
 from node.domain.record import Action
-from node.errors import LimitExceeded, NotFound
+from node.errors import NotFound
 from node.registration.admission import identify
+from node.registration.backpressure import Backpressure
 from node.registration.coalescer import Coalescer
 from node.registration.directory import Directory
 from node.registration.life_cycle import LifeCycle
@@ -56,28 +57,29 @@ class RegistrationRoutes:
         registrar: Registrar,
         coalescer: Coalescer,
         life_cycle: LifeCycle,
+        backpressure: Backpressure,
         log: LogReader,
         directory: Directory,
         database: Database,
         *,
         single_limit: int,
         batch_limit: int,
-        max_batch: int,
     ) -> None:
         self._access = access
         self._registrar = registrar
         self._coalescer = coalescer
         self._life_cycle = life_cycle
+        self._backpressure = backpressure
         self._log = log
         self._directory = directory
         self._database = database
         self._single_limit = single_limit
         self._batch_limit = batch_limit
-        self._max_batch = max_batch
 
     async def register(self, request: Request) -> Response:
         """Register one identifier; durable when answered. `?wait=proof` waits for its receipt."""
         actor = self._access.actor(request)
+        self._backpressure.check()
         body = await read_body(request, self._single_limit)
         registration = Registration(
             [decode(body, _item)], actor, "api", idempotency_key(request, body)
@@ -95,16 +97,13 @@ class RegistrationRoutes:
     async def register_batch(self, request: Request) -> Response:
         """Register many identifiers, each judged for itself; answers 200 with a result per item."""
         actor = self._access.actor(request)
-        body = await read_body(request, self._batch_limit)
-        batch = decode(body, _batch)
-        if len(batch.items) > self._max_batch:
-            raise LimitExceeded(
-                f"一次最多 {self._max_batch} 条", f"At most {self._max_batch} items a request"
+        with self._backpressure.batch():
+            body = await read_body(request, self._batch_limit)
+            batch = decode(body, _batch)
+            results = await self._registrar.register(
+                batch.items, actor=actor, source_kind="batch", key=idempotency_key(request, body)
             )
-        results = await self._registrar.register(
-            batch.items, actor=actor, source_kind="batch", key=idempotency_key(request, body)
-        )
-        return json_response({"results": results})
+            return json_response({"results": results})
 
     async def read(self, request: Request) -> Response:
         """Return a record as its owner sees it."""

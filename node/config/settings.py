@@ -91,6 +91,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_batch: Annotated[int, Meta(ge=1, le=5_000)] = 5_000
     # Registrations waiting in this process for a transaction; more are refused as overload.
     queue_limit: Count = 20_000
+    # `identifiers:batch` requests at work in this process; more are refused as overload.
+    batch_requests: Count = 16
     # Registrations of different requests that may share one transaction.
     coalesce_limit: Count = 500
     # How long the answer to an `Idempotency-Key` is kept.

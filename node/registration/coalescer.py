@@ -47,6 +47,7 @@ class Coalescer:
         if request.key is not None:
             self._in_work[request.actor.id, request.key.key] = done
         self._waiting.append((request, done))
+        self._metrics.queue_depth.set(len(self._waiting))
         self._arrived.set()
         try:
             await done

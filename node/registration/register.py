@@ -8,6 +8,7 @@ the records, their changes, their claims on the log, their open edges and the an
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ from node.storage import idempotency_queries, record_queries
 from node.storage.engine import Database, ReadScope, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep
 from node.storage.record_queries import LockedRecord, NewChange
+from node.telemetry import Metrics
 
 ATTEMPTS = 8
 _results = msgspec.json.Decoder(tuple[ItemResult, ...])
@@ -96,10 +98,12 @@ class Registrar:
         minter: Minter,
         genealogy: Genealogy,
         clock: Callable[[], datetime],
+        metrics: Metrics,
         *,
         max_batch: int = 5_000,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
+        self._metrics = metrics
         self._database = database
         self._directory = directory
         self._sealer = sealer
@@ -146,8 +150,14 @@ class Registrar:
                 await asyncio.sleep(0.002 * attempt)
                 continue
             self._on_commit()
+            self._count(requests)
             return failures
         raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
+
+    def _count(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            for outcome, number in Counter(r.code or r.outcome for r in request.results).items():
+                self._metrics.registrations.labels(outcome, request.source_kind).inc(number)
 
     async def _attempt(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
         at = moment(self._clock)

@@ -10,6 +10,7 @@ cannot fork the log: step 1 makes the second wait, and step 5 moves the state by
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -74,6 +75,7 @@ class Sequencer:
             try:
                 took = await self.run_batch() if await self._has_work() else 0
             except (XibiaoError, Retry) as error:
+                self._metrics.background_failures.labels("sequencer").inc()
                 _log.warning("sequencing_failed", error=type(error).__name__, reason=str(error))
                 took = 0
                 await asyncio.sleep(0.2)
@@ -84,7 +86,6 @@ class Sequencer:
         """Look without a write lock whether anything is pending, or the log never signed."""
         async with self._database.read() as scope:
             waiting = await log_queries.pending_count(scope, self._batch_size)
-            self._metrics.pending_entries.set(waiting)
             return bool(waiting) or not (await log_queries.state(scope)).checkpoint
 
     async def _pause(self) -> None:
@@ -104,6 +105,7 @@ class Sequencer:
 
         Raises what the database raises; afterwards the state in memory is read again.
         """
+        began = time.perf_counter()
         try:
             async with self._database.write() as scope:
                 # 1. Lock the log state: from here on no other sequencer moves.
@@ -127,6 +129,7 @@ class Sequencer:
             self._known = None
             raise
         self._known = after
+        self._metrics.sequence_seconds.observe(time.perf_counter() - began)
         self._metrics.sequenced.inc(len(changes))
         self._metrics.log_size.set(after.size)
         return len(changes)
