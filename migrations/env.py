@@ -19,6 +19,7 @@ from node.storage.tables import metadata
 
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "30min"
+SQLITE_PAGE_BYTES = 8192
 ADVISORY_LOCK = 0x78696269616F  # "xibiao"
 
 
@@ -28,6 +29,9 @@ def _migrate(connection: Connection) -> None:
         connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
         connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
         connection.commit()
+    else:
+        # Takes effect on an empty file only: a record's content fills half a default page.
+        connection.exec_driver_sql(f"PRAGMA page_size = {SQLITE_PAGE_BYTES}")
     context.configure(
         connection=connection,
         target_metadata=metadata,

@@ -20,7 +20,7 @@ from node.errors import Problem
 RECYCLING = "REC"
 
 
-class LotFacts(msgspec.Struct, frozen=True):
+class LotFacts(msgspec.Struct, frozen=True, gc=False):
     """Facts of one lot, of a file or of the register.
 
     `reo_per_kg`: kg REO in one kg as received, or None when the analysis does not say;

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import msgspec
+import structlog
 
 from node.domain.template import encode_template
 from node.errors import Unavailable
@@ -51,6 +52,8 @@ from node.storage import import_queries, log_queries, record_queries
 from node.storage.engine import Database, Retry
 from node.storage.import_queries import StoredJob
 from node.telemetry import Metrics
+
+_log = structlog.get_logger(__name__)
 
 CHUNK_ROWS = 1_000
 IN_FLIGHT = 4  # chunks being prepared while one is being stored
@@ -145,6 +148,7 @@ class JobRun:
 
     async def _enter(self, state: str) -> None:
         self.progress.seconds = self._before_s + time.monotonic() - self._began
+        _log.info("import_state", job=self._job.id, state=state, seconds=self.progress.seconds)
         async with self._parts.database.write() as scope:
             await import_queries.update(
                 scope,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -39,7 +39,7 @@ class Setting:
 
     templates: tuple[bytes, ...]
     prefixes: tuple[Prefix, ...]
-    tag_key: bytes
+    tag_key: bytes = field(repr=False)
     actor: Actor
     source_ref: str
     confirmed: frozenset[str]

@@ -45,15 +45,15 @@ class Coalescer:
             raise Overloaded(retry_after_s=1)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if request.key is not None:
-            self._in_work[request.actor.id, request.key.key] = done
+            place = (request.actor.id, request.key.key)
+            self._in_work[place] = done
+            done.add_done_callback(lambda _: self._in_work.pop(place))
         self._waiting.append((request, done))
         self._metrics.queue_depth.set(len(self._waiting))
         self._arrived.set()
-        try:
-            await done
-        finally:
-            if request.key is not None:
-                self._in_work.pop((request.actor.id, request.key.key), None)
+        # Shielded: when the client goes away its request is still served, and until then nobody
+        # else is let in with the same key, so a transaction never holds a key twice.
+        await asyncio.shield(done)
 
     def _twin(self, request: Request) -> asyncio.Future[None] | None:
         if request.key is None:
@@ -83,8 +83,6 @@ class Coalescer:
             _log.exception("registration_batch_failed")
             failures = [XibiaoError() for _ in taken]
         for (_, done), failure in zip(taken, failures, strict=True):
-            if done.done():  # the client went away; the effect stands
-                continue
             if failure is None:
                 done.set_result(None)
             else:

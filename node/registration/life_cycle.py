@@ -12,8 +12,10 @@ from datetime import datetime
 
 import msgspec
 
-from node.domain.identifiers import Identifier
+from node.domain.identifiers import Identifier, check_registrable
+from node.domain.prefix import check_usable
 from node.domain.record import (
+    OBJECT_CLASSES,
     Action,
     Content,
     Source,
@@ -30,7 +32,6 @@ from node.errors import (
     Problem,
     Unavailable,
     WrongState,
-    XibiaoError,
 )
 from node.registration.admission import (
     as_texts,
@@ -145,17 +146,17 @@ class LifeCycle:
                     f"The record is at revision {found.revision}; read it again",
                     code="revision_passed",
                 )
-            content = edit(decode_content(found.content), self._directory.now)
-            content = _next_revision(content, found, action, actor, reason, at)
-            await self._check_parents(scope, content)
-            return (await self._append(scope, content, action, locked),)
+            status = status_after(action, Status(found.status))
+            before = decode_content(found.content)
+            content = edit(before, self._directory.now)
+            content = _next_revision(content, found, status, actor, reason, at)
+            result = await self._append(scope, content, action, locked)
+            if action is Action.CHANGE:
+                edges = await self._genealogy.relink(scope, before, content, at)
+                result = msgspec.structs.replace(result, pending_parents=edges)
+            return (result,)
 
         return (await self._once(actor, key, at, effect))[0]
-
-    async def _check_parents(self, scope: WriteScope, content: Content) -> None:
-        (verdict,) = await self._genealogy.judge([content], scope)
-        if isinstance(verdict, XibiaoError):
-            raise verdict
 
     async def _append(
         self, scope: WriteScope, content: Content, action: Action, locked: dict[str, LockedRecord]
@@ -176,7 +177,7 @@ class LifeCycle:
     ) -> tuple[ItemResult, ...]:
         """Reserve named identifiers, or a range of minted ones; the holder registers them later."""
         count = request.count + len(request.identifiers)
-        if not 0 < count <= self._max_batch:
+        if request.count < 0 or not 0 < count <= self._max_batch:
             raise LimitExceeded(
                 f"一次预留 1~{self._max_batch} 个", f"Reserve 1 … {self._max_batch} at a time"
             )
@@ -185,13 +186,23 @@ class LifeCycle:
         async def effect(scope: WriteScope) -> tuple[ItemResult, ...]:
             return await self._reserve(scope, named + minted, request, actor, at)
 
-        named = [self._owned(text, actor).key for text in request.identifiers]
+        if request.object_class not in OBJECT_CLASSES:
+            problem = Problem("object_class", "not_listed", "对象类别未知", "Unknown object class")
+            raise InvalidInput("数据有误", "The data is not valid", problems=[problem])
+        named = [self._reservable(text, actor) for text in request.identifiers]
         minted = await self._minted(request, actor) if request.count else []
         return await self._once(actor, key, at, effect)
+
+    def _reservable(self, text: str, actor: Actor) -> str:
+        identifier = self._owned(text, actor)
+        check_registrable(identifier)
+        check_usable(self._directory.now.prefixes[identifier.prefix], self._clock())
+        return identifier.key
 
     async def _minted(self, request: ReserveRequest, actor: Actor) -> list[str]:
         prefix = served_prefix(request.prefix, self._directory.now)
         actor.require_prefix(prefix.name)
+        check_usable(prefix, self._clock())
         return await self._minter.mint_for(prefix, as_texts(request.attributes), request.count)
 
     async def _reserve(
@@ -291,11 +302,11 @@ def _changed(
 
 
 def _next_revision(
-    content: Content, found: LockedRecord, action: Action, actor: Actor, reason: str, at: str
+    content: Content, found: LockedRecord, status: Status, actor: Actor, reason: str, at: str
 ) -> Content:
     return msgspec.structs.replace(
         content,
-        status=status_after(action, Status(found.status)),
+        status=status,
         revision=found.revision + 1,
         previous=content_digest(found.content),
         actor=actor.id,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from node.domain.identifiers.suffix_profile import PROFILES
 from node.domain.prefix import Prefix
-from node.errors import LimitExceeded, XibiaoError
+from node.errors import InvalidInput, LimitExceeded, XibiaoError
 from node.registration.admission import Admitted
 from node.storage import record_queries, serial_queries
 from node.storage.engine import Database
@@ -27,22 +27,42 @@ class Minter:
         self._database = database
         self._key = key
 
-    async def identify(self, rows: Sequence[Admitted | XibiaoError]) -> list[str]:
-        """Return the identifier key of every row ("" for errors), minting those that lack one."""
-        keys = [
-            "" if isinstance(r, XibiaoError) or r.identifier is None else r.identifier.key
-            for r in rows
+    async def identify(
+        self, rows: Sequence[Admitted | XibiaoError]
+    ) -> list[tuple[Admitted, str] | XibiaoError]:
+        """Return every row with its identifier key, minting for those that came without one.
+
+        A row that nothing can be minted for becomes the error that says why; the others stand.
+        """
+        minted = await self._mint_missing(rows)
+        return [
+            row
+            if isinstance(row, XibiaoError)
+            else _named(row, row.identifier.key if row.identifier else minted[position])
+            for position, row in enumerate(rows)
         ]
+
+    async def _mint_missing(
+        self, rows: Sequence[Admitted | XibiaoError]
+    ) -> dict[int, str | XibiaoError]:
+        minted: dict[int, str | XibiaoError] = {}
         wanted: dict[tuple[Prefix, str], list[int]] = defaultdict(list)
         for position, row in enumerate(rows):
             if isinstance(row, Admitted) and row.identifier is None:
-                series = PROFILES[row.prefix.profile].series(row.attributes)
-                wanted[row.prefix, series].append(position)
+                try:
+                    series = PROFILES[row.prefix.profile].series(row.attributes)
+                except InvalidInput as error:
+                    minted[position] = error
+                else:
+                    wanted[row.prefix, series].append(position)
         for (prefix, series), positions in wanted.items():
-            minted = await self._mint(prefix, series, len(positions))
-            for position, key in zip(positions, minted, strict=True):
-                keys[position] = key
-        return keys
+            keys: Sequence[str | XibiaoError]
+            try:
+                keys = await self._mint(prefix, series, len(positions))
+            except LimitExceeded as error:
+                keys = [error] * len(positions)
+            minted.update(zip(positions, keys, strict=True))
+        return minted
 
     async def mint_for(
         self, prefix: Prefix, attributes: Mapping[str, str], count: int
@@ -76,3 +96,7 @@ class Minter:
             f"Series {series} has no numbers left",
             code="series_full",
         )
+
+
+def _named(row: Admitted, key: str | XibiaoError) -> tuple[Admitted, str] | XibiaoError:
+    return key if isinstance(key, XibiaoError) else (row, key)

@@ -137,7 +137,7 @@ class Registrar:
         return request.results
 
     async def register_all(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
-        """Serve several requests in one transaction (the coalescer's entry).
+        """Serve several requests, no two with the same key, in one transaction (for the coalescer).
 
         Fills `results` of each request; the returned list has an error instead where a request as
         a whole was refused (idempotency mismatch). Raises only when the transaction failed.
@@ -198,18 +198,16 @@ class Registrar:
     async def _prepare(self, request: Request, at: str) -> _Prepared:
         picture, now = self._directory.now, self._clock()
         rows = [_judged(item, request.actor, picture, now) for item in request.items]
-        keys = await self._minter.identify(rows)
         contents = [
-            row
-            if isinstance(row, XibiaoError)
+            named
+            if isinstance(named, XibiaoError)
             else content_of(
-                row,
-                key,
+                *named,
                 actor=request.actor,
-                source=Source(request.source_kind, row.document),
+                source=Source(request.source_kind, named[0].document),
                 at=at,
             )
-            for row, key in zip(rows, keys, strict=True)
+            for named in await self._minter.identify(rows)
         ]
         prepared = _Prepared()
         for content, verdict in zip(contents, await self._genealogy.judge(contents), strict=True):

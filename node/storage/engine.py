@@ -186,10 +186,10 @@ def _sqlite_engine(
             "synchronous=FULL",
             f"busy_timeout={busy_timeout_ms}",
             "foreign_keys=ON",
-            "cache_size=-65536",
+            "cache_size=-16384",
             # 64 MiB of log before its pages are copied back: fewer, longer copies while importing.
             "wal_autocheckpoint=16384",
-            "mmap_size=1073741824",
+            "mmap_size=134217728",
             "temp_store=MEMORY",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -146,24 +146,24 @@ async def _append_sqlite(
     await scope.many("INSERT INTO pending (change_id) VALUES ($1)", [(i,) for i, _ in numbered])
 
 
-_LOCK = """
+_LOCK = "SELECT 1 FROM record WHERE identifier = ANY($1::text[]) ORDER BY identifier FOR UPDATE"
+_LOCKED = """
 SELECT r.identifier, r.status, r.revision, r.change_id, c.content
-FROM record r JOIN change c USING (change_id)
-WHERE r.identifier = ANY($1::text[]) ORDER BY r.identifier FOR UPDATE OF r
+FROM record r JOIN change c USING (change_id) WHERE r.identifier = ANY($1::text[])
 """
-_LOCK_SQLITE = """
-SELECT r.identifier, r.status, r.revision, r.change_id, c.content
-FROM record r JOIN change c USING (change_id)
-WHERE r.identifier IN (SELECT value FROM json_each($1)) ORDER BY r.identifier
-"""
+_LOCKED_SQLITE = _LOCKED.replace("= ANY($1::text[])", "IN (SELECT value FROM json_each($1))")
 
 
 async def lock(scope: WriteScope, identifiers: Sequence[str]) -> dict[str, LockedRecord]:
     """Lock the records that exist among `identifiers` and return them with their latest content."""
     if scope.is_postgresql:
-        rows = await scope.rows(_LOCK, (sorted(identifiers),))
+        wanted = sorted(identifiers)
+        # Two statements: one that waits for a row and joins would pair the new row with the change
+        # it saw before it waited, find no match and lose the record.
+        await scope.rows(_LOCK, (wanted,))
+        rows = await scope.rows(_LOCKED, (wanted,))
     else:  # BEGIN IMMEDIATE holds the only write lock there is
-        rows = await scope.rows(_LOCK_SQLITE, (json.dumps(sorted(identifiers)),))
+        rows = await scope.rows(_LOCKED_SQLITE, (json.dumps(list(identifiers)),))
     return {row[0]: LockedRecord(row[0], row[1], row[2], row[3], bytes(row[4])) for row in rows}
 
 

@@ -119,7 +119,7 @@ async def test_results_stand_in_the_order_of_the_items_and_faults_stay_with_thei
             "registered",
             "invalid_input",
             "no_prefix",
-            "malformed_identifier",
+            "unknown",
             "wrong_state",
             "invalid_input",
             "identifier_required",
