@@ -100,7 +100,7 @@ def attributes(**changes: AttributeInput | None) -> dict[str, AttributeInput]:
         "stage": "SEP",
         "plant": "A1",
         "producer_name": "示例稀土有限公司",
-        "producer_uscc": "91150200MA0NXXXXX5",
+        "producer_uscc": "91159900MA0DEM021T",
         "produced_on": "2026-11-20",
         "net_kg": "1000",
         "unit": "kg",

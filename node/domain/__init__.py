@@ -6,7 +6,8 @@
 - `record`          what is registered, its canonical content and its life cycle
 - `handle_value`    one value of a Handle record
 - `disclosure`      what the public may see of a record
-- `rare_earth`      products, REO arithmetic and balance rules
+- `rare_earth`, `product_catalogue`   REO arithmetic, balance rules, products
+- `lot_facts`, `lot_rules`   what is known of a lot, and what it must satisfy
 - `log_entry`       the public leaf of one change
 - `merkle_tree`, `tiles`, `signed_note`, `checkpoint`, `tlog_proof`   the tamper-evident log
 """

@@ -27,6 +27,7 @@ from node.errors import LimitExceeded, NotFound, WrongState, XibiaoError
 from node.importing.job_run import JobRun, Paused, RunParts
 from node.importing.job_state import ImportOptions, JobView, Progress
 from node.importing.limits import Limits
+from node.importing.prepare import worker_is_ready
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.keys_on_disk import NodeKeys
@@ -145,6 +146,7 @@ class ImportJobs:
             return self._view(known)
         folder = Folder(self._folder / job_id)
         folder.path.mkdir(parents=True, exist_ok=True)
+        self._warm_up()
         digest, size = await _store_upload(upload, folder.source, self._max_file)
         at = moment(self._clock)
         job = StoredJob(
@@ -263,6 +265,12 @@ class ImportJobs:
             # Not fork: the parent runs an event loop and threads.
             self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("forkserver"))
         return self._pool
+
+    def _warm_up(self) -> None:
+        """Let the workers load their modules while the upload is still coming in."""
+        pool = self._workers_pool()
+        for _ in range(self._workers):
+            pool.submit(worker_is_ready)
 
     async def stop(self) -> None:
         """End the worker processes; an interrupted job goes on at the next start."""

@@ -12,7 +12,7 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 from node.domain.identifiers import (
@@ -23,6 +23,8 @@ from node.domain.identifiers import (
     recognise_exact,
 )
 from node.domain.identifiers.suffix_profile import PROFILES
+from node.domain.lot_facts import facts_of
+from node.domain.lot_rules import lot_faults
 from node.domain.prefix import Prefix, check_usable
 from node.domain.record import (
     OBJECT_CLASSES,
@@ -37,6 +39,8 @@ from node.errors import InvalidInput, MalformedIdentifier, NotFound, Problem
 from node.registration.directory import Picture
 from node.registration.requests import Actor, AttributeInput, Item
 
+CHINA = timezone(timedelta(hours=8))
+LOT_TEMPLATE = "ree-batch/"
 DEFAULT_TEMPLATES = {"batch": "ree-batch", "package": "ree-package"}
 MAX_PARENTS, MAX_VALUES, MAX_DATA = 100, 50, 4_096
 _KG = re.compile(r"(?:0|[1-9]\d{0,11})(?:\.\d{1,4})?", re.ASCII)
@@ -84,6 +88,8 @@ def admit(item: Item, actor: Actor, picture: Picture, at: datetime) -> Admitted:
                 "template", "object_class", "模板不适用于该对象类别", "Template of another class"
             )
         )
+    if not problems:
+        problems += rule_faults(rules.template.reference, attributes, at)
     parents = checked_parents(item.parents, identifier, problems)
     problems += value_faults(item.values)
     if len(item.document) > 100:
@@ -144,6 +150,14 @@ def content_of(admitted: Admitted, key: str, *, actor: Actor, source: Source, at
         parents=admitted.parents,
         values=admitted.values,
     )
+
+
+def rule_faults(template: str, attributes: Mapping[str, str], at: datetime) -> list[Problem]:
+    """Return what the rules beyond the template find wrong; only lots have such rules."""
+    if not template.startswith(LOT_TEMPLATE):
+        return []
+    today = at.astimezone(CHINA).date().isoformat()
+    return list(lot_faults(attributes, facts_of(attributes), today))
 
 
 def as_texts(attributes: Mapping[str, AttributeInput]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from node.domain.lot_facts import LotFacts, facts_of, genealogy_faults
-from node.domain.record import Content, decode_content
+from node.domain.record import Content, Status, decode_content
 from node.errors import InvalidInput, XibiaoError
 from node.storage import edge_queries, record_queries
 from node.storage.engine import Database, ReadScope, WriteScope
@@ -58,28 +58,28 @@ class Genealogy:
     ) -> list[Verdict | XibiaoError]:
         """Return for each content its verdict, or the error that refuses it.
 
-        Contents may name each other, in any order. Errors given are returned as they are. Reads in
-        the scope `within`, or in one of its own.
+        Contents may name each other, in any order. A source that is refused here is unknown to its
+        children. Errors given are returned as they are. Reads in the scope `within`, or in one of
+        its own.
         """
-        batch = {
+        lots = [c for c in contents if isinstance(c, Content)]
+        own = {
             c.identifier: facts_of(c.attributes)
-            for c in contents
-            if isinstance(c, Content) and c.template.startswith(LOT_TEMPLATE)
+            for c in lots
+            if c.template.startswith(LOT_TEMPLATE)
         }
-        wanted = {
-            p.id for c in contents if isinstance(c, Content) for p in c.parents if p.id not in batch
-        }
-        known = await self.facts(wanted, within) | batch
-        return [c if isinstance(c, XibiaoError) else self._verdict(c, known) for c in contents]
-
-    def _verdict(self, content: Content, known: Mapping[str, LotFacts]) -> Verdict | XibiaoError:
-        lot = known.get(content.identifier)
-        if not content.parents:
-            return Verdict(lot, ())
-        problems = genealogy_faults(lot, content.parents, known) if lot else []
-        if problems:
-            return InvalidInput("数据有误", "The data is not valid", problems=problems)
-        return Verdict(lot, tuple(p.id for p in content.parents if p.id not in known))
+        registered = await self.facts({p.id for c in lots for p in c.parents}, within)
+        known = own | registered
+        verdicts = _verdicts(contents, own, known)
+        refused = {
+            c.identifier
+            for c, verdict in zip(contents, verdicts, strict=True)
+            if isinstance(c, Content) and isinstance(verdict, XibiaoError)
+        } - registered.keys()
+        if refused:
+            known = {name: facts for name, facts in known.items() if name not in refused}
+            verdicts = _verdicts(contents, own, known)
+        return verdicts
 
     async def facts(
         self, identifiers: Iterable[str], within: ReadScope | None = None
@@ -106,12 +106,35 @@ class Genealogy:
             return
         edges = [(p, lot.change.identifier) for lot in stored for p in lot.open_parents]
         await edge_queries.add(scope, edges, at)
-        waiting = await edge_queries.close(scope, [lot.change.identifier for lot in stored])
+        # Sources that arrived after the children were judged close their edges here.
+        arrived = await _stored_facts(scope, sorted({parent for parent, _ in edges}))
+        waiting = await edge_queries.close(
+            scope, [*arrived, *(lot.change.identifier for lot in stored)]
+        )
         if waiting:
             await self._check_again(scope, waiting, at)
-        for lot in stored:
-            if lot.facts is not None:
-                self._recent[lot.change.identifier] = lot.facts
+        new = {lot.change.identifier: lot.facts for lot in stored if lot.facts is not None}
+        scope.after_commit(lambda: self._remember(new))
+
+    async def relink(
+        self, scope: WriteScope, before: Content, after: Content, at: str
+    ) -> tuple[str, ...]:
+        """Judge a changed record, keep its open edges and return its unknown sources.
+
+        Raises InvalidInput when it contradicts its sources.
+        """
+        (verdict,) = await self.judge([after], scope)
+        if isinstance(verdict, XibiaoError):
+            raise verdict
+        await edge_queries.forget(scope, after.identifier, [p.id for p in before.parents])
+        edges = [(parent, after.identifier) for parent in verdict.open_parents]
+        await edge_queries.add(scope, edges, at)
+        if (facts := verdict.facts) is not None:
+            scope.after_commit(lambda: self._remember({after.identifier: facts}))
+        return verdict.open_parents
+
+    def _remember(self, lots: Mapping[str, LotFacts]) -> None:
+        self._recent.update(lots)
         while len(self._recent) > self._limit:
             self._recent.popitem(last=False)
 
@@ -132,9 +155,31 @@ class Genealogy:
                 await edge_queries.mark(scope, content.identifier, problem.code, at)
 
 
+def _verdicts(
+    contents: Sequence[Content | XibiaoError],
+    own: Mapping[str, LotFacts],
+    known: Mapping[str, LotFacts],
+) -> list[Verdict | XibiaoError]:
+    return [
+        c if isinstance(c, XibiaoError) else _verdict(c, own.get(c.identifier), known)
+        for c in contents
+    ]
+
+
+def _verdict(
+    content: Content, lot: LotFacts | None, known: Mapping[str, LotFacts]
+) -> Verdict | XibiaoError:
+    problems = genealogy_faults(lot, content.parents, known) if lot else []
+    if problems:
+        return InvalidInput("数据有误", "The data is not valid", problems=problems)
+    return Verdict(lot, tuple(p.id for p in content.parents if p.id not in known))
+
+
 async def _stored_facts(scope: ReadScope, identifiers: Sequence[str]) -> dict[str, LotFacts]:
+    """Read the facts of registered lots; a reserved identifier is none yet."""
     records = await record_queries.find_within(scope, identifiers)
     return {
         key: facts_of(decode_content(record.content).attributes, record.status)
         for key, record in records.items()
+        if record.status != Status.RESERVED
     }

@@ -37,6 +37,7 @@ from node.registration.admission import (
     as_texts,
     checked_parents,
     identify,
+    rule_faults,
     served_prefix,
     value_faults,
 )
@@ -95,7 +96,7 @@ class LifeCycle:
         identifier = self._owned(text, actor)
 
         def edit(content: Content, picture: Picture) -> Content:
-            return _changed(content, request, identifier, picture)
+            return _changed(content, request, identifier, picture, self._clock())
 
         return await self._revise(
             identifier, Action.CHANGE, request.reason, request.revision, edit, actor, key
@@ -284,13 +285,19 @@ def _unchanged(content: Content, _picture: Picture) -> Content:
 
 
 def _changed(
-    content: Content, request: ChangeRequest, identifier: Identifier, picture: Picture
+    content: Content,
+    request: ChangeRequest,
+    identifier: Identifier,
+    picture: Picture,
+    at: datetime,
 ) -> Content:
     """Apply a change to the stored content and judge the result as a whole."""
     given = {name: value for name, value in request.attributes.items() if value is not None}
     kept = {n: v for n, v in content.attributes.items() if n not in request.attributes}
     attributes = kept | as_texts(given)
     problems = picture.templates.rules(content.template).faults(attributes)
+    if not problems:
+        problems += rule_faults(content.template, attributes, at)
     parents = content.parents
     if request.parents is not None:
         parents = checked_parents(request.parents, identifier, problems)

@@ -36,6 +36,14 @@ async def close(scope: WriteScope, parents: Sequence[str]) -> list[tuple[str, st
     return [(row[0], row[1]) for row in rows]
 
 
+async def forget(scope: WriteScope, child: str, parents: Sequence[str]) -> None:
+    """Forget that `child` waits for `parents`, and the contradiction found with them."""
+    await scope.many(
+        "DELETE FROM open_edge WHERE parent = $1 AND child = $2",
+        [(parent, child) for parent in (*parents, "*")],
+    )
+
+
 async def mark(scope: WriteScope, child: str, fault: str, at: str) -> None:
     """Keep a contradiction found between a child and its late parents (parent "*")."""
     await scope.rows_affected(

@@ -13,9 +13,9 @@ wait for it. PostgreSQL: one pool, READ COMMITTED; correctness rests on unique k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -72,6 +72,17 @@ class ReadScope:
 class WriteScope(ReadScope):
     """One transaction that may write; committed by `Database.write` when its block ends."""
 
+    _after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Have `act` called once the transaction is durable, and never if it fails."""
+        self._after_commit.append(act)
+
+    def committed(self) -> None:
+        """Call what waited for the commit (`Database.write` does)."""
+        for act in self._after_commit:
+            act()
+
     async def rows_affected(self, sql: str, parameters: tuple[Any, ...]) -> int:
         """Run one writing statement and return how many rows it touched."""
         return (await self.connection.exec_driver_sql(self._own(sql), parameters)).rowcount
@@ -113,7 +124,9 @@ class Database:
     async def _transaction(self) -> AsyncIterator[WriteScope]:
         with _foreign_errors():
             async with self._writer.begin() as connection:
-                yield WriteScope(connection, self.dialect)
+                scope = WriteScope(connection, self.dialect)
+                yield scope
+            scope.committed()
 
     async def close(self) -> None:
         """Close every connection. The database must not be used afterwards."""

@@ -110,8 +110,8 @@ async def test_each_action_leads_where_the_table_says_and_nowhere_else(store_url
 
 async def test_nothing_but_a_registration_or_reservation_begins_a_record(store_url: str) -> None:
     async with register_at(store_url) as register:
-        for action in Action:
-            outcome = await perform(register, action, lot(1 + len(action)))
+        for number, action in enumerate(Action):
+            outcome = await perform(register, action, lot(number))
             begins = action in (Action.RESERVE, Action.REGISTER)
             assert (outcome == "not_found") is not begins
 
@@ -277,9 +277,7 @@ async def test_a_key_of_other_prefixes_may_change_nothing(store_url: str) -> Non
         with pytest.raises(AccessDenied):
             await register.life_cycle.change(lot(1), ChangeRequest("r"), actor=stranger)
         with pytest.raises(AccessDenied):
-            await register.life_cycle.reserve(
-                ReserveRequest(identifiers=(lot(2),)), actor=stranger
-            )
+            await register.life_cycle.reserve(ReserveRequest(identifiers=(lot(2),)), actor=stranger)
         with pytest.raises(AccessDenied):
             await register.life_cycle.reserve(
                 ReserveRequest(prefix=FREE_PREFIX, count=1), actor=stranger
@@ -302,6 +300,7 @@ async def test_a_key_of_other_prefixes_may_change_nothing(store_url: str) -> Non
         ),
         (ReserveRequest(identifiers=(lot(1),), object_class="a class of its own"), InvalidInput),
         (ReserveRequest(identifiers=(f"{FREE_PREFIX}/{'X' * 256}",)), MalformedIdentifier),
+        (ReserveRequest(identifiers=(lot(1),), object_class="pallet"), InvalidInput),
         (ReserveRequest(prefix=SUSPENDED_PREFIX, count=1), WrongState),
         (ReserveRequest(prefix=FREE_PREFIX, count=1), InvalidInput),
         (ReserveRequest(prefix="88.111.404", count=1), NotFound),
@@ -313,6 +312,8 @@ async def test_an_impossible_reservation_is_refused_without_effect(
     async with register_at(store_url) as register:
         with pytest.raises(error):
             await register.life_cycle.reserve(request_, actor=PRODUCER)
+        async with register.database.read() as scope:
+            assert await scope.rows("SELECT next_number FROM serial") == []
         assert (await counts(register.database))["record"] == 0
 
 

@@ -1,0 +1,142 @@
+"""Nodes of a bench's own: a register with a key and a prefix, and the processes that serve it.
+
+Invariants: a node is started by its command line and spoken to over HTTP, as anybody would; its
+files lie in the directory of its `Site`; a node never outlives the bench.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from loadtest.bench.batches import PREFIX
+from loadtest.bench.processes import BenchFailed, pinned, run_to_end
+from tests.server_process import ServerProcess
+
+_READY = re.compile(r"^ready http=http://127\.0\.0\.1:(\d+)", re.MULTILINE)
+_XIBIAO = str(Path(sys.executable).with_name("xibiao"))
+
+ALL_ROLES = "api,sequencer,importer,resolver"
+# As in a plant, but silent: lines of the log would be measured too.
+_QUIET = {"XIBIAO_LOGGING__LEVEL": "warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A data directory with the node's secrets, and an administrator's key of its register."""
+
+    data: Path
+    key: str
+
+
+def prepare_site(data: Path, *, profile: str, database: str = "") -> Site:
+    """Set up a register: its schema, an administrator's key and PREFIX.
+
+    `database` is an address as `database.url` takes it, "" the embedded one; `profile` the grammar
+    of suffixes, "ree-batch" or "ascii33".
+    """
+    where = {"XIBIAO_DATABASE__URL": database} if database else {}
+    command = [_XIBIAO, "key", "create", "--role", "administrator", "--json"]
+    created = run_to_end([*command, "--data", str(data)], extra_environment=where)
+    add = [_XIBIAO, "prefix", "add", PREFIX, "--profile", profile, "--data", str(data)]
+    run_to_end(add, extra_environment=where)
+    return Site(data, json.loads(created)["key"])
+
+
+class NodeProcess:
+    """One running node process; use with `with`.
+
+    `database` as for `prepare_site`; `port` 0 takes any; processes that name the same port share
+    it; `core` pins it; `settings` are further settings by variable (`XIBIAO_…`).
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        roles: str = ALL_ROLES,
+        database: str = "",
+        port: int = 0,
+        core: int | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        given = {"XIBIAO_DATABASE__URL": database} if database else {}
+        environment = [f"{k}={v}" for k, v in (_QUIET | given | dict(settings or {})).items()]
+        what = ["--data", str(site.data), "--roles", roles, "--http", f"127.0.0.1:{port}"]
+        command = ["env", *environment, _XIBIAO, "up", *what]
+        site.data.mkdir(parents=True, exist_ok=True)
+        self._log = site.data / f"{roles}-{id(self):x}.log"
+        self._server = ServerProcess(
+            command if core is None else pinned(core, command),
+            self._is_ready,
+            log=self._log,
+            death_signal=signal.SIGKILL,
+        )
+        self._key = site.key
+        self.port = port
+
+    def __enter__(self) -> NodeProcess:
+        """Start and return when the node says that it is ready."""
+        self._server.start()
+        self.port = int(_READY.findall(self._log.read_text())[-1])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """End it in order, at once when the bench has failed."""
+        if kind is None:
+            self._server.end(signal.SIGTERM)
+        self._server.close()
+
+    @property
+    def origin(self) -> str:
+        """The address that requests begin with."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process number of the node."""
+        return self._server.pid
+
+    def get(self, path: str) -> bytes:
+        """Give the body of an answer 200; raise BenchFailed for any other."""
+        status, body = self._ask(path)
+        if status != http.HTTPStatus.OK:
+            raise BenchFailed(f"GET {path}: {status} {body[:200]!r}")
+        return body
+
+    def log_size(self) -> int:
+        """Give the number of entries of the log, from its checkpoint; 0 before the first one."""
+        status, body = self._ask("/log/checkpoint")
+        return int(body.split(b"\n")[1]) if status == http.HTTPStatus.OK else 0
+
+    def _ask(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def lookup_counts(self) -> Mapping[str, int]:
+        """Give how many look-ups were answered from `memory`, `redis` and `store`."""
+        text = self.get("/metrics").decode()
+        pairs = re.findall(r'^xibiao_lookup_events_total\{event="(\w+)"\} (\S+)$', text, re.M)
+        return {event: int(float(count)) for event, count in pairs}
+
+    def _is_ready(self) -> bool:
+        return _READY.search(self._log.read_text()) is not None
+
+
+def processes(nodes: Sequence[NodeProcess]) -> list[int]:
+    """Give the process numbers of nodes."""
+    return [node.pid for node in nodes]

@@ -1,0 +1,105 @@
+"""A PostgreSQL register with as many records as a bench wants, quickly.
+
+The first SEED_RECORDS are registered through the node, over HTTP, and are in the log. The others
+are made of them in SQL (`grow`): same content, leaf and salt, another identifier, another number of
+change; their leaves are numbered below zero, where no log looks, so that the tables and indexes
+have their size and the signed log stays sound.
+
+Invariants: identifiers are scattered evenly over the key space; the tables are vacuumed and
+analysed, as they are in a register that took years to grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from loadtest.bench.batches import PREFIX, bulk_bodies, scattered, write_batches
+from loadtest.bench.bulk_client import register_in_bulk
+from loadtest.bench.nodes import NodeProcess, Site, prepare_site
+from loadtest.bench.servers import PostgresCluster
+
+SEED_RECORDS = 30_000
+SMALL, LARGE = 300_000, 3_000_000
+
+# `:times` copies of every record there is.
+_GROW = """
+SET synchronous_commit = off;
+CREATE UNLOGGED TABLE grown AS
+SELECT nextval('change_change_id_seq') AS change_id, r.identifier AS model,
+       '{prefix}/' || upper(substr(md5(r.identifier || '#' || n), 1, 24)) AS identifier
+FROM record r, generate_series(1, {times}) AS n ORDER BY n, r.change_id;
+ANALYZE grown;
+INSERT INTO change (change_id, identifier, revision, action, content, salt, leaf)
+SELECT g.change_id, g.identifier, c.revision, c.action,
+       convert_to(replace(convert_from(c.content, 'UTF8'), g.model, g.identifier), 'UTF8'),
+       c.salt, c.leaf
+FROM grown g JOIN record r ON r.identifier = g.model JOIN change c ON c.change_id = r.change_id;
+INSERT INTO record (identifier, object_class, template, status, revision, change_id, is_test,
+                    registered_at, updated_at)
+SELECT g.identifier, r.object_class, r.template, r.status, r.revision, g.change_id, r.is_test,
+       r.registered_at, r.updated_at
+FROM grown g JOIN record r ON r.identifier = g.model;
+INSERT INTO leaf (leaf_index, change_id, action)
+SELECT (SELECT least(min(leaf_index), 0) FROM leaf) - row_number() OVER (), change_id, 'register'
+FROM grown;
+DROP TABLE grown;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A cluster with a database that holds records, and the site of its nodes."""
+
+    cluster: PostgresCluster
+    database: str
+    site: Site
+
+    @property
+    def url(self) -> str:
+        """The address of the database, as a node takes it."""
+        return self.cluster.url(self.database)
+
+    def paths(self, count: int) -> list[str]:
+        """Give the look-up paths of `count` records drawn at random."""
+        drawn = "SELECT '/' || identifier FROM record ORDER BY random() LIMIT :count;"
+        return self.cluster.execute(f"\\set count {count}\n{drawn}", self.database).split()
+
+
+@contextmanager
+def registered_records(records: int) -> Iterator[Registered]:
+    """Give a register of its own with `records` records, a multiple of SEED_RECORDS."""
+    with TemporaryDirectory(prefix="xibiao-bench-site-") as place, closing(PostgresCluster()) as pg:
+        registered = _seeded(pg, Path(place))
+        grow(registered, to=records)
+        yield registered
+
+
+def grow(registered: Registered, *, to: int) -> None:
+    """Copy records until there are `to`; the number there is must divide it."""
+    cluster, database = registered.cluster, registered.database
+    there = int(cluster.execute("SELECT count(*) FROM record;", database))
+    cluster.execute(_GROW.format(prefix=PREFIX, times=to // there - 1), database)
+    cluster.execute("VACUUM ANALYZE;\nCHECKPOINT;", database)
+
+
+def larger_copy(registered: Registered, *, records: int) -> Registered:
+    """Copy a register under another name and let it grow; its nodes share the site."""
+    cluster, name = registered.cluster, f"{registered.database}_large"
+    cluster.execute(f"CREATE DATABASE {name} TEMPLATE {registered.database};")
+    copy = Registered(cluster, name, registered.site)
+    grow(copy, to=records)
+    return copy
+
+
+def _seeded(cluster: PostgresCluster, place: Path) -> Registered:
+    database = cluster.create_database()
+    url = cluster.url(database)
+    site = prepare_site(place / "node", profile="ascii33", database=url)
+    write_batches(place / "batches.csv", SEED_RECORDS)
+    with NodeProcess(site, database=url) as node:
+        register_in_bulk(node, site, bulk_bodies(place / "batches.csv", scattered))
+    return Registered(cluster, database, site)
