@@ -11,13 +11,16 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from node.api import docs_page
+from node.api.docs_page import DocumentedRoute
 from node.api.import_routes import ImportRoutes
 from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
@@ -34,8 +37,6 @@ SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
-# The interactive documentation brings its own page; it is the only HTML here.
-_DOCS = ("/api/docs", "/api/openapi.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,12 @@ def create_app(faces: Faces, metrics: Metrics, *, version: str) -> ASGIApp:
     app = FastAPI(
         title="稀标 Xibiao",
         version=version,
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    for method, path, handler, summary in _routes(faces):
+    routes = _routes(faces)
+    for method, path, handler, summary in routes:
         app.add_api_route(
             path,
             edge.guard(path, handler),
@@ -68,6 +70,12 @@ def create_app(faces: Faces, metrics: Metrics, *, version: str) -> ASGIApp:
             response_class=Response,
             name=f"{method} {path}",
         )
+    page = docs_page.render(
+        app.title,
+        version,
+        [DocumentedRoute(m, path, summary, h.__doc__ or "") for m, path, h, summary in routes],
+    )
+    app.add_route("/api/docs", partial(_documentation, page), methods=["GET"])
     app.add_exception_handler(404, _unknown_path)
     hot: Mapping[tuple[str, str], Handler] = {
         ("POST", path): edge.guard(path, handler)
@@ -120,8 +128,7 @@ class _Edge:
             with request_id(name):
                 response = await self._answer(handler, request)
             response.headers["x-request-id"] = name
-            if request.scope["path"] not in _DOCS:
-                response.raw_headers.extend(SECURITY_HEADERS)
+            response.raw_headers.extend(SECURITY_HEADERS)
             self._metrics.http_requests.labels(route, str(response.status_code)).inc()
             self._metrics.http_request_seconds.labels(route).observe(time.perf_counter() - began)
             return response
@@ -140,6 +147,11 @@ class _Edge:
         except Exception:  # noqa: BLE001 - the request edge: the text of a surprise stays inside
             _log.exception("request_failed", path=request.scope["path"])
             return problem_response(XibiaoError())
+
+
+async def _documentation(page: bytes, _request: Request) -> Response:
+    headers = {"content-security-policy": docs_page.content_policy()}
+    return HTMLResponse(page, headers=headers)
 
 
 async def _unknown_path(_request: Request, _error: Exception) -> Response:

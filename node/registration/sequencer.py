@@ -142,7 +142,9 @@ class Sequencer:
             (level, state.size // BUNDLE_WIDTH ** (level + 1)) for level in range(8)
         ]
         tiles = await log_queries.read_tiles(scope, wanted)
-        self._tree = GrowingTree.load(state.size, lambda level, number: tiles[level, number])
+        self._tree = GrowingTree.load(
+            state.size, lambda level, number: tiles.get((level, number), b"")
+        )
         if self._tree.root() != state.root:
             raise IntegrityFailure(
                 "日志树与已签名的根不一致,停止定序",

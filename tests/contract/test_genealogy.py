@@ -145,11 +145,16 @@ async def test_a_registration_that_was_rolled_back_is_no_parent(store_url: str) 
         change, receipt = register.sealer.seal(content(PARENT), Action.REGISTER)
         row = Sealed(change, receipt, facts_of(texts()))
         with pytest.raises(Unavailable):
-            async with register.database.write() as scope:
-                await register.registrar.store(scope, [row], change.at)
-                raise Unavailable
+            await store_and_fail(register, row)
         child = await register_child(register)
         assert child.pending_parents == (PARENT,)
+
+
+async def store_and_fail(register: Register, row: Sealed) -> None:
+    """Store a record in a transaction that fails before its end."""
+    async with register.database.write() as scope:
+        await register.registrar.store(scope, [row], row.change.at)
+        raise Unavailable
 
 
 async def test_changed_sources_open_and_close_edges(store_url: str) -> None:

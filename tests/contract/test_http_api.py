@@ -250,6 +250,10 @@ async def test_answers_carry_security_headers_and_the_api_is_documented(face: Fa
     assert "default-src 'none'" in response.headers["content-security-policy"]
     paths = (await face.http.get("/api/openapi.json")).json()["paths"]
     assert "/api/v1/identifiers" in paths
+    page = await face.http.get("/api/docs")
+    assert "登记一个标识" in page.text
+    assert "style-src 'sha256-" in page.headers["content-security-policy"]
+    assert "<script" not in page.text
 
 
 async def test_a_basic_credential_is_never_taken_for_a_key(face: Face) -> None:

@@ -1,4 +1,4 @@
-"""Minted identifiers are handed out once, never collide with a plant's own, and run out in words."""
+"""Minted identifiers are handed out once, never collide with a plant's own, and run out."""
 
 from __future__ import annotations
 
