@@ -25,12 +25,13 @@ from loadtest.bench.servers import PostgresCluster
 SEED_RECORDS = 30_000
 SMALL, LARGE = 300_000, 3_000_000
 
-# `:times` copies of every record there is.
+# `times` copies of each of the records that are `there`.
 _GROW = """
 SET synchronous_commit = off;
 CREATE UNLOGGED TABLE grown AS
 SELECT nextval('change_change_id_seq') AS change_id, r.identifier AS model,
-       '{prefix}/' || upper(substr(md5(r.identifier || '#' || n), 1, 24)) AS identifier
+       '{prefix}/' || upper(substr(md5(concat_ws('#', r.identifier, {there}, n)), 1, 24))
+         AS identifier
 FROM record r, generate_series(1, {times}) AS n ORDER BY n, r.change_id;
 ANALYZE grown;
 INSERT INTO change (change_id, identifier, revision, action, content, salt, leaf)
@@ -82,7 +83,8 @@ def grow(registered: Registered, *, to: int) -> None:
     """Copy records until there are `to`; the number there is must divide it."""
     cluster, database = registered.cluster, registered.database
     there = int(cluster.execute("SELECT count(*) FROM record;", database))
-    cluster.execute(_GROW.format(prefix=PREFIX, times=to // there - 1), database)
+    sql = _GROW.format(prefix=PREFIX, there=there, times=to // there - 1)
+    cluster.execute(sql, database)
     cluster.execute("VACUUM ANALYZE;\nCHECKPOINT;", database)
 
 

@@ -13,6 +13,7 @@ wait for it. PostgreSQL: one pool, READ COMMITTED; correctness rests on unique k
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,8 +30,11 @@ from node.errors import InvalidInput, Overloaded, Unavailable
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 _DRIVERS = {POSTGRESQL: "postgresql+asyncpg", SQLITE: "sqlite+aiosqlite"}
+_CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 # PostgreSQL states after which the very same transaction may simply be tried again.
 _RETRYABLE_STATES = {"40001", "40P01"}
+# Connection lost, resources short, server stopping or a time-out of ours (lock, idle transaction).
+_UNAVAILABLE_STATES = re.compile("08...|53...|57...|55P03|25P03")
 
 
 class Retry(Exception):
@@ -49,15 +53,16 @@ class ReadScope:
         """Say which form of a hot statement to run."""
         return self.dialect == POSTGRESQL
 
-    async def driver(self) -> asyncpg.Connection:
-        """Return the raw asyncpg connection (PostgreSQL only), for ONE reading statement.
+    async def alone(self, sql: str, *parameters: object) -> Sequence[Any]:
+        """Run ONE reading statement in autocommit, past SQLAlchemy (PostgreSQL only).
 
-        SQLAlchemy sends BEGIN with the first statement that passes through it, so a statement
-        sent here stands alone in autocommit: a look-up saves two round trips that way.
+        SQLAlchemy sends BEGIN with the first statement that passes through it; a look-up that
+        stands alone saves two round trips.
         """
         raw = await self.connection.get_raw_connection()
         driver: asyncpg.Connection = raw.driver_connection
-        return driver
+        rows: Sequence[Any] = await driver.fetch(sql, *parameters)
+        return rows
 
     async def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> Sequence[Any]:
         """Run one statement with parameters $1, $2 … and return its rows."""
@@ -108,7 +113,14 @@ class Database:
         """Open a transaction for reading."""
         with _foreign_errors():
             async with self._reader.connect() as connection:
-                yield ReadScope(connection, self.dialect)
+                try:
+                    yield ReadScope(connection, self.dialect)
+                except _CONNECTION_LOST:
+                    # Raised past SQLAlchemy (`alone`), which therefore does not know that a
+                    # server that went away took every pooled connection with it.
+                    await connection.invalidate()
+                    await self._reader.dispose()
+                    raise
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteScope]:
@@ -229,7 +241,7 @@ class _foreign_errors:
         state = getattr(getattr(error, "orig", error), "sqlstate", None)
         if state in _RETRYABLE_STATES:
             raise Retry from error
-        if _means_unavailable(error):
+        if _UNAVAILABLE_STATES.fullmatch(state or "") or _means_unavailable(error):
             raise Unavailable("数据库暂不可用", "The database is not available") from error
 
 
@@ -241,11 +253,6 @@ def _means_unavailable(error: BaseException) -> bool:
         InterfaceError,
         ConnectionError,
         TimeoutError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
         asyncpg.InterfaceError,
-        asyncpg.QueryCanceledError,
     )
     return isinstance(error, lost) or isinstance(getattr(error, "orig", None), lost)

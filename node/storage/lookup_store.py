@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from node.domain.record import StoredRecord
+from node.errors import Unavailable
 from node.storage import log_queries, record_queries
 from node.storage.engine import Database
 
@@ -16,7 +17,16 @@ class RegisterReader:
         self._database = database
 
     async def find(self, keys: Sequence[str]) -> Mapping[str, StoredRecord]:
-        """Return the current records of those keys that have one."""
+        """Return the current records of those keys that have one.
+
+        Tried twice: after a restart of the database the first read finds a dead connection.
+        """
+        try:
+            return await self._find(keys)
+        except Unavailable:
+            return await self._find(keys)
+
+    async def _find(self, keys: Sequence[str]) -> Mapping[str, StoredRecord]:
         async with self._database.read() as scope:
             return await record_queries.find(scope, keys)
 

@@ -233,8 +233,7 @@ async def find(scope: ReadScope, identifiers: Sequence[str]) -> dict[str, Stored
     """
     if not scope.is_postgresql:
         return await find_within(scope, identifiers)
-    driver = await scope.driver()
-    rows = await driver.fetch(_FIND, list(identifiers))
+    rows = await scope.alone(_FIND, list(identifiers))
     return {row[0]: StoredRecord(*row) for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""A process that registers and sequences in a loop and says what it was promised, until it is killed.
+"""A process that registers and sequences in a loop, saying what it was promised, until killed.
 
     python -m tests.crash.loop_until_killed DATABASE_URL FIRST_NUMBER
 

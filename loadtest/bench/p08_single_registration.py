@@ -1,0 +1,111 @@
+"""P8: single durable registrations over HTTP from 64 clients, beside pgbench.
+
+Product: production roles on PostgreSQL, one API process and one sequencer; every answer is for a
+record that is committed. Ceiling: pgbench with the statement of `node.storage.record_queries` for
+one row of the same size, prepared, over the unix socket, at the client count that suits it best:
+no HTTP, no judging, no hashing, and one row a transaction.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from loadtest.bench.batches import PREFIX, write_batches, write_single_bodies
+from loadtest.bench.ceilings import best_pgbench
+from loadtest.bench.harness import Bench, Comparison, Sample, interleave
+from loadtest.bench.nodes import NodeProcess, Site, prepare_site, processes
+from loadtest.bench.processes import BenchFailed, CoreMeter, run_to_end
+from loadtest.bench.servers import PostgresCluster
+from loadtest.bench.wrk import parse_report
+from tests.server_process import find_program
+
+CLIENTS, SECONDS = 64, 5
+# More than are sent in SECONDS: each body is sent once, so that each request registers.
+BODIES = 80_000
+_POST_BODIES = Path(__file__).with_name("post_bodies.lua")
+
+# The statement of `insert_new`, with one new row of literals where the parameters are.
+REGISTER_ONE = """
+\\set id random(1, 9223372036854775806)
+WITH input AS (
+  SELECT nextval('change_change_id_seq') AS change_id, i.*
+  FROM unnest(ARRAY['{prefix}/' || md5(:id::text)], ARRAY['batch'], ARRAY['ree-batch/1'],
+              ARRAY['active'], ARRAY[false], ARRAY['2026-11-21T09:00:00.123Z'],
+              ARRAY['register'], ARRAY['\\x{content}'::bytea], ARRAY['\\x{salt}'::bytea],
+              ARRAY['\\x{leaf}'::bytea])
+    AS i(identifier, object_class, template, status, is_test, at, action, content, salt, leaf)
+), created AS (
+  INSERT INTO record (identifier, object_class, template, status, revision, change_id, is_test,
+                      registered_at, updated_at)
+  SELECT identifier, object_class, template, status, 1, change_id, is_test, at, at FROM input
+  ON CONFLICT (identifier) DO NOTHING
+  RETURNING identifier, change_id
+), stored AS (
+  INSERT INTO change (change_id, identifier, revision, action, content, salt, leaf)
+  SELECT change_id, input.identifier, 1, action, content, salt, leaf
+  FROM input JOIN created USING (change_id)
+), queued AS (
+  INSERT INTO pending (change_id) SELECT change_id FROM created
+)
+SELECT identifier FROM created;
+"""
+_EMPTY = "TRUNCATE record, change, pending;\nCHECKPOINT;"
+_TYPICAL_ROW = """
+SELECT encode(content, 'hex'), encode(salt, 'hex'), encode(leaf, 'hex')
+FROM change ORDER BY abs(length(content) - (SELECT avg(length(content)) FROM change)) LIMIT 1;
+"""
+
+
+def _run() -> Comparison:
+    with TemporaryDirectory(prefix="xibiao-bench-p8-") as place, closing(PostgresCluster()) as pg:
+        batches, bodies = Path(place, "batches.csv"), Path(place, "bodies.ndjson")
+        write_batches(batches, BODIES)
+        write_single_bodies(batches, bodies)
+        empty = pg.create_database()
+        site = prepare_site(Path(place, "node"), profile="ree-batch", database=pg.url(empty))
+        databases: list[str] = []
+
+        def product() -> Sample:
+            databases.append(f"{empty}_{len(databases)}")
+            pg.execute(f"CREATE DATABASE {databases[-1]} TEMPLATE {empty};\nCHECKPOINT;")
+            return _registration_rate(pg, databases[-1], site, bodies)
+
+        product()  # Not counted: it makes the row that the ceiling inserts.
+        content, salt, leaf = pg.execute(_TYPICAL_ROW, databases[0]).strip().split("|")
+        script = REGISTER_ONE.format(prefix=PREFIX, content=content, salt=salt, leaf=leaf)
+        pg.execute(f"CREATE DATABASE {empty}_ceiling TEMPLATE {empty};")
+        return interleave(
+            product,
+            lambda: best_pgbench(pg, script, database=f"{empty}_ceiling", reset=_EMPTY),
+            unit="registrations/s",
+        )
+
+
+def _registration_rate(pg: PostgresCluster, database: str, site: Site, bodies: Path) -> Sample:
+    url = pg.url(database)
+    with (
+        NodeProcess(site, roles="api", database=url) as api,
+        NodeProcess(site, roles="sequencer", database=url) as sequencer,
+    ):
+        ours, postgres = CoreMeter(processes([api, sequencer])), CoreMeter([pg.pid])
+        wrk = find_program("wrk", package="wrk")
+        size = ["-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "--latency"]
+        what = ["-s", str(_POST_BODIES), api.origin, "--", str(bodies), site.key]
+        rate = parse_report(run_to_end([wrk, *size, *what]))
+        cores = f"node {ours.cores():.2f}, PostgreSQL {postgres.cores():.2f} cores"
+    _require_registered(pg, database, at_least=rate.requests_per_s * SECONDS * 0.99)
+    return Sample(
+        rate.requests_per_s, f"p50 {rate.p50_ms:.3g} ms, p99 {rate.p99_ms:.3g} ms, {cores}"
+    )
+
+
+def _require_registered(pg: PostgresCluster, database: str, *, at_least: float) -> None:
+    """Raise BenchFailed when requests were answered that registered nothing."""
+    registered = int(pg.execute("SELECT count(*) FROM record;", database))
+    if registered < at_least:
+        raise BenchFailed(f"{registered} records after {at_least:.0f} requests")
+
+
+BENCH = Bench("P8", "单次登记 single durable registration, 64 clients", 0.45, 1.00, _run)
