@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from admin.local_keys import with_register
 from admin.parts import utc_now
@@ -16,12 +17,26 @@ from node.storage import prefix_queries
 from node.storage.engine import Database
 
 
-def add(config: Config, name: str, *, is_test: bool, profile: str) -> Mapping[str, object]:
+def add(
+    config: Config,
+    name: str,
+    *,
+    is_test: bool,
+    profile: str,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+) -> Mapping[str, object]:
     """Put a prefix into service; whether it is a test prefix can never be changed later."""
     if profile not in PROFILES:
         problem = Problem("profile", "not_listed", "未知的后缀规则", "Unknown suffix profile")
         raise InvalidInput("未知的后缀规则", "Unknown suffix profile", problems=[problem])
-    prefix = Prefix(parse_prefix(name), profile=profile, is_test=is_test)
+    prefix = Prefix(
+        parse_prefix(name),
+        profile=profile,
+        is_test=is_test,
+        valid_from=valid_from,
+        valid_until=valid_until,
+    )
 
     async def put(database: Database) -> None:
         async with database.write() as scope:
@@ -72,4 +87,6 @@ def _shown(prefix: Prefix) -> Mapping[str, object]:
         "state": prefix.state.value,
         "profile": prefix.profile,
         "test": prefix.is_test,
+        "valid_from": prefix.valid_from.isoformat() if prefix.valid_from else "",
+        "valid_until": prefix.valid_until.isoformat() if prefix.valid_until else "",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import click
@@ -12,6 +13,13 @@ from admin.cli.options import config_options, effective_config, json_option
 from admin.cli.surroundings import Surroundings
 from admin.cli.tables import print_pairs, print_rows
 from node.domain.identifiers.suffix_profile import PROFILES
+
+# Days are days of the plant.
+_CHINA = timezone(timedelta(hours=8))
+
+
+def _china_day(day: datetime | None) -> datetime | None:
+    return day.replace(tzinfo=_CHINA) if day else None
 
 
 @click.group(epilog=EXIT_CODES)
@@ -31,6 +39,12 @@ def prefix() -> None:
     show_default=True,
     help="后缀规则 / Grammar of suffixes.",
 )
+@click.option(
+    "--valid-from", type=click.DateTime(["%Y-%m-%d"]), help="生效日期(含) / First day of validity."
+)
+@click.option(
+    "--valid-until", type=click.DateTime(["%Y-%m-%d"]), help="失效日期(不含) / Day it ends before."
+)
 @config_options
 @json_option
 @click.pass_obj
@@ -40,17 +54,26 @@ def add(
     name: str,
     is_test: bool,
     profile: str,
+    valid_from: datetime | None,
+    valid_until: datetime | None,
     config_file: Path | None,
     data_dir: Path | None,
     as_json: bool,
 ) -> int:
     """启用前缀 / Put a prefix into service."""
     config = effective_config(surroundings, config_file, overrides={"data_dir": data_dir})
-    added = dict(surroundings.local.add_prefix(config, name, is_test=is_test, profile=profile))
+    added = surroundings.local.add_prefix(
+        config,
+        name,
+        is_test=is_test,
+        profile=profile,
+        valid_from=_china_day(valid_from),
+        valid_until=_china_day(valid_until),
+    )
     if as_json:
-        click.echo(json.dumps(added, ensure_ascii=False))
+        click.echo(json.dumps(dict(added), ensure_ascii=False))
     else:
-        print_pairs("已启用 In service", list(added.items()))
+        print_pairs("已启用 In service", list(dict(added).items()))
     return OK
 
 

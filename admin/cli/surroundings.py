@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import httpx
@@ -56,10 +57,17 @@ class CreateKey(Protocol):
 
 
 class AddPrefix(Protocol):
-    """Put a prefix into service and return it as shown in lists."""
+    """Put a prefix into service and return it as shown in lists; None: valid without limit."""
 
     def __call__(
-        self, config: Config, name: str, *, is_test: bool, profile: str
+        self,
+        config: Config,
+        name: str,
+        *,
+        is_test: bool,
+        profile: str,
+        valid_from: datetime | None,
+        valid_until: datetime | None,
     ) -> Mapping[str, object]: ...
 
 

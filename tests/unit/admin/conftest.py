@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import httpx
 import pytest
@@ -34,6 +35,7 @@ class FakeNode:
     calls: list[tuple[object, ...]] = field(default_factory=list)
     report: FakeReport = field(default_factory=FakeReport)
     config: Config | None = None
+    validity: tuple[datetime | None, datetime | None] = (None, None)
 
     def run_node(
         self, config: Config, *, demo: bool, ready: Callable[[Mapping[str, str]], None]
@@ -67,9 +69,17 @@ class FakeNode:
         self.calls.append(("revoke", key_id))
 
     def add_prefix(
-        self, config: Config, name: str, *, is_test: bool, profile: str
+        self,
+        config: Config,
+        name: str,
+        *,
+        is_test: bool,
+        profile: str,
+        valid_from: datetime | None,
+        valid_until: datetime | None,
     ) -> Mapping[str, object]:
         self.calls.append(("add", name, is_test, profile))
+        self.validity = (valid_from, valid_until)
         return {"prefix": name, "test": is_test, "profile": profile}
 
     def list_prefixes(self, config: Config) -> list[Mapping[str, object]]:

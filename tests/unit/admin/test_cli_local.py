@@ -102,6 +102,13 @@ def test_revoking_an_unknown_key_is_an_error_in_both_languages(xibiao: CommandLi
     assert lines[1].startswith("Error: No such key")
 
 
+def test_validity_of_a_prefix_is_given_in_days_of_the_plant(xibiao: CommandLine) -> None:
+    xibiao("prefix", "add", "88.888.9", "--valid-from", "2026-01-01", "--valid-until", "2029-01-01")
+    start, end = xibiao.node.validity
+    assert (str(start), str(end)) == ("2026-01-01 00:00:00+08:00", "2029-01-01 00:00:00+08:00")
+    assert xibiao("prefix", "add", "88.888.9", "--valid-from", "1.1.2026").code == 2
+
+
 def test_prefixes_are_added_listed_suspended_and_resumed(xibiao: CommandLine) -> None:
     added = xibiao("prefix", "add", "88.888.9", "--test", "--profile", "free", "--json")
     assert json.loads(added.out) == {"prefix": "88.888.9", "test": True, "profile": "free"}
