@@ -41,7 +41,7 @@ from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
 from node.config import Config
-from node.errors import InvalidInput
+from node.errors import InvalidInput, XibiaoError
 from node.importing.job import ImportJobs
 from node.registration.register import moment
 from node.storage import idempotency_queries
@@ -196,8 +196,11 @@ class _Node:
         while True:
             await asyncio.sleep(CLEAN_EVERY_S)
             limit = moment(lambda: utc_now() - ttl)
-            async with register.database.write() as scope:
-                await idempotency_queries.forget_before(scope, limit, CLEAN_LIMIT)
+            try:
+                async with register.database.write() as scope:
+                    await idempotency_queries.forget_before(scope, limit, CLEAN_LIMIT)
+            except XibiaoError as error:
+                _log.warning("answers_not_forgotten", code=error.code)
 
     async def _listen(self, app: ASGIApp, front: Front) -> tuple[_Server, asyncio.Task[None], str]:
         listener = _listener(self._config.http.listen)

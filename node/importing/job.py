@@ -8,22 +8,24 @@ chunk's registrations the outcomes of its rows. A restarted node takes unfinishe
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 import msgspec
 import structlog
 
 from node.config import Config
-from node.errors import LimitExceeded, NotFound, WrongState, XibiaoError
+from node.errors import LimitExceeded, NotFound, Unavailable, WrongState, XibiaoError
 from node.importing.job_run import JobRun, Paused, RunParts
 from node.importing.job_state import ImportOptions, JobView, Progress
 from node.importing.limits import Limits
@@ -43,6 +45,7 @@ __all__ = ["ImportJobs", "ImportOptions"]
 
 _log = structlog.get_logger(__name__)
 
+IDLE_S = 2.0
 RUNNING = ("queued", "analysing", "registering")
 # What a job may be told to do next, by state.
 RESUMABLE = ("paused", "failed")
@@ -232,17 +235,30 @@ class ImportJobs:
         return self._view(await self._get(job_id))
 
     async def run(self) -> None:
-        """Run queued jobs for ever, those a crash interrupted first."""
+        """Run queued jobs for ever, those a crash interrupted first.
+
+        Only one process of a data directory does: the others wait for its lock, which the kernel
+        releases when the process ends, however it ends.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "lock").open("w") as lock:
+            while not _locked(lock):  # noqa: ASYNC110 - the kernel tells nobody
+                await asyncio.sleep(IDLE_S)
+            await self._serve()
+
+    async def _serve(self) -> None:
         while True:
-            async with self._database.read() as scope:
-                jobs = await import_queries.unfinished(scope)
-            for job in jobs:
-                await self._run_one(job)
-            self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), 2.0)
-            except TimeoutError:
-                continue
+                async with self._database.read() as scope:
+                    jobs = await import_queries.unfinished(scope)
+                for job in jobs:
+                    await self._run_one(job)
+            except XibiaoError as error:
+                # The database is away; the job stays unfinished and is taken up again.
+                _log.warning("importer_waits", code=error.code)
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), IDLE_S)
 
     async def _run_one(self, job: StoredJob) -> None:
         run = JobRun(self._parts, job, Folder(self._folder / job.id), self._workers_pool())
@@ -251,9 +267,17 @@ class ImportJobs:
             await run.run()
         except Paused:
             await self._set_state(job, "paused")
+        except Unavailable:
+            raise
         except XibiaoError as error:
             _log.warning("import_failed", job=job.id, code=error.code)
             await self._fail(job, f"{error.zh} / {error.en}")
+        except BrokenExecutor:
+            self._pool = None
+            _log.warning("import_worker_died", job=job.id)
+            await self._fail(
+                job, "分析进程异常结束,可继续 / A worker process died; resume the import"
+            )
         except Exception:  # noqa: BLE001 - one broken file must not stop the importer
             _log.exception("import_failed", job=job.id)
             await self._fail(job, "内部错误 / Internal error")
@@ -315,6 +339,14 @@ class ImportJobs:
         run = self._runs.get(job.id)
         stored = msgspec.json.decode(job.progress, type=Progress)
         return JobView.of(job, run.progress if run is not None else stored)
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _job_id(actor: Actor, key: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -150,6 +150,9 @@ class JobRun:
         self.progress.seconds = self._before_s + time.monotonic() - self._began
         _log.info("import_state", job=self._job.id, state=state, seconds=self.progress.seconds)
         async with self._parts.database.write() as scope:
+            job = await import_queries.find(scope, self._job.id)
+            if job is None or job.state == "paused":
+                raise Paused
             await import_queries.update(
                 scope,
                 self._job.id,
@@ -291,7 +294,7 @@ class JobRun:
                 for outcome, row in prepared
             ]
             self._count(outcomes)
-            await import_queries.finish_chunk(
+            state = await import_queries.finish_chunk(
                 scope,
                 self._job.id,
                 number,
@@ -300,6 +303,8 @@ class JobRun:
                 at,
             )
         parts.registrar.announce()
+        if state == "paused":  # asked for in another process
+            raise Paused
 
     async def _is_stored(self, number: int) -> bool:
         async with self._parts.database.read() as scope:
@@ -333,8 +338,8 @@ class JobRun:
 
     def _count(self, outcomes: Sequence[RowOutcome]) -> None:
         count_into(self.progress, outcomes)
-        for outcome in outcomes:
-            self._parts.metrics.import_rows.labels(outcome.state).inc()
+        for state, number in Counter(outcome.state for outcome in outcomes).items():
+            self._parts.metrics.import_rows.labels(state).inc(number)
         self.progress.seconds = self._before_s + time.monotonic() - self._began
 
     async def _recount(self) -> None:

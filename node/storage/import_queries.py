@@ -104,16 +104,18 @@ async def set_options(scope: WriteScope, job_id: str, options: str) -> None:
 
 async def finish_chunk(
     scope: WriteScope, job_id: str, number: int, outcomes: bytes, progress: str, at: str
-) -> None:
-    """Store a chunk's outcomes and move the job behind it."""
+) -> str:
+    """Store a chunk's outcomes, move the job behind it, and return its state (maybe `paused`)."""
     await scope.rows_affected(
         "INSERT INTO import_chunk (job_id, number, outcomes) VALUES ($1, $2, $3)",
         (job_id, number, outcomes),
     )
-    await scope.rows_affected(
-        "UPDATE import_job SET next_chunk = $1, progress = $2, updated_at = $3 WHERE id = $4",
+    rows = await scope.rows(
+        "UPDATE import_job SET next_chunk = $1, progress = $2, updated_at = $3 WHERE id = $4"
+        " RETURNING state",
         (number + 1, progress, at, job_id),
     )
+    return str(rows[0][0])
 
 
 async def outcomes(scope: ReadScope, job_id: str) -> list[tuple[int, bytes]]:
