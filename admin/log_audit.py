@@ -1,31 +1,33 @@
 """Recompute the log and the register from their parts and name every difference.
 
 Checked: indexes contiguous from 0; each leaf is exactly what its change commits to (tag,
-commitment, kind, revision); hash tiles, entry bundles, root and the checkpoint's signature; the
-chain of revisions of every record; the projection `record` against the latest change; no change
-outside the log. An administrator who edits a cell anywhere in these tables is found by name.
+commitment, kind, revision); hash tiles of every level, entry bundles, root and the checkpoint's
+signature; the chain of revisions of every record; the projection `record` against its changes; no
+change outside the log; what waits for the log commits to its content already. An administrator who
+edits a cell anywhere in these tables is found by name, but for `log_state.signed_at`: a checkpoint
+carries no time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from admin.parts import database_url, key_folder, open_register_database
 from admin.schema_upgrade import upgrade_schema
+from admin.stored_tree import StoredTree
 from node.config import Config
 from node.domain.checkpoint import verify_checkpoint
 from node.domain.log_entry import commitment, decode, id_tag
-from node.domain.merkle_tree import EMPTY_ROOT, CompactRange, leaf_hash
 from node.domain.record import Content, content_digest, decode_content
 from node.domain.signed_note import Ed25519Signer, parse_verifier_key
-from node.domain.tiles import TILE_WIDTH, encode_entry_bundle
+from node.domain.tiles import TILE_WIDTH
 from node.errors import XibiaoError
 from node.registration.keys_on_disk import NodeKeys, load_or_create
-from node.storage import audit_queries, log_queries
+from node.storage import audit_queries, log_queries, record_queries
 from node.storage.audit_queries import LoggedChange, RecordRow
 from node.storage.engine import Database
 from node.storage.log_queries import LogState
@@ -83,9 +85,6 @@ class Auditor:
         self._keys = keys
         self._progress = progress
         self._report = AuditReport()
-        self._tree = CompactRange()
-        # change id -> digest of its content, for records with more than one revision.
-        self._chain: dict[int, str] = {}
 
     async def run(self) -> AuditReport:
         """Return the finished report."""
@@ -94,37 +93,67 @@ class Auditor:
             state = await log_queries.state(scope)
             report.records, report.changes, report.leaves = await audit_queries.totals(scope)
             report.pending = await log_queries.pending_count(scope, 10_000_000)
-        await self._log(state)
-        self._check_root(state)
+        tree = StoredTree(self._database, state.size, report.add)
+        await self._log(state, tree)
+        self._check_root(state, tree)
+        await self._waiting()
         await self._records()
+        await self._outside_the_log(state, tree)
+        return report
+
+    async def _outside_the_log(self, state: LogState, tree: StoredTree) -> None:
+        report = self._report
         async with self._database.read() as scope:
             for change_id, identifier in await audit_queries.unlogged(scope, MAX_NAMED):
                 report.add(f"变更 {change_id}({identifier})不在日志中 / change not in the log")
-        return report
+            for change_id, identifier in await audit_queries.unprojected(scope, MAX_NAMED):
+                report.add(
+                    f"变更 {change_id}({identifier})无对应记录 / the record lacks this change"
+                )
+            for change_id in await audit_queries.logged_and_waiting(scope, MAX_NAMED):
+                report.add(f"变更 {change_id} 已入日志却仍待入 / in the log and yet waiting")
+            has_more = await tree.has_more_rows(scope)
+            now = await log_queries.state(scope)
+        if now.size != state.size:
+            return  # What a busy log has grown by meanwhile is for the next audit.
+        for difference in tree.longer:
+            report.add(difference)
+        if has_more:
+            report.add(
+                "叶、分片或条目包多于日志所有 / more leaves, tiles or bundles than the log's"
+            )
 
-    async def _log(self, state: LogState) -> None:
+    async def _log(self, state: LogState, tree: StoredTree) -> None:
         position = 0
         while position < state.size:
             async with self._database.read() as scope:
                 rows = await audit_queries.logged_changes(scope, position, PAGE)
-                rows = [row for row in rows if row.leaf_index < state.size]
-                numbers = range(position // TILE_WIDTH, (position + PAGE) // TILE_WIDTH)
-                tiles = await log_queries.read_tiles(scope, [(0, n) for n in numbers])
-                bundles = {n: await log_queries.read_bundle(scope, n) for n in numbers}
+            rows = [row for row in rows if row.leaf_index < state.size]
             expected = min(PAGE, state.size - position)
             if [row.leaf_index for row in rows] != list(range(position, position + expected)):
                 self._report.add(
                     f"日志序号自 {position} 起不连续 / leaf indexes are not contiguous"
                 )
                 return
-            entries = [self._entry(row) for row in rows]
-            self._check_stored_tree(position, entries, tiles, bundles)
+            await tree.take([self._entry(row, f"日志 {row.leaf_index}") for row in rows])
             position += expected
             self._progress("log", position, state.size)
+        await tree.finish()
 
-    def _entry(self, row: LoggedChange) -> bytes:
+    async def _waiting(self) -> None:
+        after = -1
+        while True:
+            async with self._database.read() as scope:
+                rows = await audit_queries.waiting_changes(scope, after, PAGE)
+            for row in rows:
+                self._entry(row, "待入日志")
+            if len(rows) < PAGE:
+                return
+            after = rows[-1].change_id
+
+    def _entry(self, row: LoggedChange, place: str) -> bytes:
         """Check one leaf against its change and return the bytes that count."""
-        name = f"日志 {row.leaf_index}(变更 {row.change_id},{row.identifier})"
+        name = f"{place}(变更 {row.change_id},{row.identifier})"
         if row.content is None or row.leaf is None or row.salt is None or row.identifier is None:
             self._report.add(f"{name}:变更记录缺失 / the change row is missing")
             return row.leaf or b""
@@ -153,43 +182,15 @@ class Auditor:
             "time": entry.at != content.at,
             "class": entry.object_class != content.object_class,
             "test": entry.is_test != content.test,
-            "previous": not self._follows(row, content, content_bytes),
+            "previous": not _follows(row, content),
         }
         for fault in (key for key, wrong in faults.items() if wrong):
             self._report.add(f"{name}:{fault} 与内容不符 / does not match the content")
 
-    def _follows(self, row: LoggedChange, content: Content, content_bytes: bytes) -> bool:
-        """Keep the chain of revisions: each names the digest of the one before."""
-        digest = content_digest(content_bytes)
-        self._chain[row.change_id] = digest
-        if row.previous_id is None:
-            return content.previous == "" and content.revision == 1
-        return content.previous == self._chain.get(row.previous_id)
-
-    def _check_stored_tree(
-        self,
-        position: int,
-        entries: list[bytes],
-        tiles: Mapping[tuple[int, int], bytes],
-        bundles: dict[int, bytes | None],
-    ) -> None:
-        hashes = [leaf_hash(entry) for entry in entries]
-        self._tree.extend(hashes)
-        for start in range(0, len(entries), TILE_WIDTH):
-            number = (position + start) // TILE_WIDTH
-            group = hashes[start : start + TILE_WIDTH]
-            stored = tiles.get((0, number), b"")
-            if stored[: 32 * len(group)] != b"".join(group):
-                self._report.add(f"分片 tile/0/{number} 与日志不符 / hash tile differs")
-            if len(group) == TILE_WIDTH:
-                expected = encode_entry_bundle(entries[start : start + TILE_WIDTH])
-                if bundles.get(number) != expected:
-                    self._report.add(f"条目包 {number} 与日志不符 / entry bundle differs")
-
-    def _check_root(self, state: LogState) -> None:
-        root = self._tree.root() if self._tree.size else EMPTY_ROOT
+    def _check_root(self, state: LogState, tree: StoredTree) -> None:
+        root = tree.root()
         self._report.root = root.hex()
-        if root != state.root or self._tree.size != state.size:
+        if root != state.root or tree.size != state.size:
             self._report.add(
                 f"重算的根 {root.hex()} 与记录的根 {state.root.hex()} 不符 / the root differs"
             )
@@ -213,20 +214,26 @@ class Auditor:
         while True:
             async with self._database.read() as scope:
                 rows = await audit_queries.records(scope, after, PAGE)
+                firsts = {
+                    row.identifier: history[0].content
+                    for row in rows
+                    if row.revision > 1
+                    and (history := await record_queries.history(scope, row.identifier))
+                }
             for row in rows:
-                self._compare_record(row)
+                self._compare_record(row, firsts.get(row.identifier, row.content))
             if len(rows) < PAGE:
                 self._progress("records", self._report.records, self._report.records)
                 return
             after, done = rows[-1].identifier, done + len(rows)
             self._progress("records", done, self._report.records)
 
-    def _compare_record(self, row: RecordRow) -> None:
-        if row.content is None:
+    def _compare_record(self, row: RecordRow, first: bytes | None) -> None:
+        if row.content is None or first is None:
             self._report.add(f"记录 {row.identifier}:变更 {row.change_id} 缺失 / change is missing")
             return
         try:
-            content = decode_content(row.content)
+            content, beginning = decode_content(row.content), decode_content(first)
         except (msgspec.MsgspecError, ValueError):
             self._report.add(f"记录 {row.identifier}:内容无法解读 / content unreadable")
             return
@@ -237,6 +244,7 @@ class Auditor:
             "status": (row.status, content.status.value),
             "revision": (row.revision, content.revision),
             "test": (row.is_test, content.test),
+            "registered_at": (row.registered_at, beginning.at),
             "updated_at": (row.updated_at, content.at),
         }
         for name, (stored, derived) in pairs.items():
@@ -244,3 +252,10 @@ class Auditor:
                 self._report.add(
                     f"记录 {row.identifier}:{name} 为 {stored},应为 {derived} / record differs"
                 )
+
+
+def _follows(row: LoggedChange, content: Content) -> bool:
+    """Say whether a change names the digest of the revision before it, or is the first."""
+    if row.previous_id is None or row.previous is None:
+        return row.previous_id is None and content.previous == "" and content.revision == 1
+    return content.previous == content_digest(row.previous)

@@ -130,11 +130,14 @@ _Check = Callable[[str], _Fault | None]
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?", re.ASCII)
 _MEASURED = re.compile(r"(?:<=?)?(?:0|[1-9]\d{0,14})(?:\.\d{1,10})?|ND", re.ASCII)
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,14})", re.ASCII)
+# `date.fromisoformat` alone would take week dates as well: 2026-W47-5.
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _URL = re.compile(r"https://[A-Za-z0-9.-]{1,253}(?::\d{1,5})?(?:/[\x21-\x7e]*)?", re.ASCII)
 # C0/C1 controls, bidi controls, zero-width and other format characters, lone surrogates.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
 
@@ -163,7 +166,7 @@ def _number_check(a: Attribute) -> _Check:
 
 def _date_check(text: str) -> _Fault | None:
     try:
-        good = len(text) == 10 and date.fromisoformat(text) is not None
+        good = _DATE.fullmatch(text) is not None and date.fromisoformat(text) is not None
     except ValueError:
         good = False
     return None if good else ("not_a_date", "不是有效日期(YYYY-MM-DD)", "Not a date (YYYY-MM-DD)")

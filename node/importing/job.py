@@ -276,7 +276,7 @@ class ImportJobs:
             self._pool = None
             _log.warning("import_worker_died", job=job.id)
             await self._fail(
-                job, "分析进程异常结束,可继续 / A worker process died; resume the import"
+                job, "分析进程异常结束,可继续 / A worker died; resume the import"
             )
         except Exception:  # noqa: BLE001 - one broken file must not stop the importer
             _log.exception("import_failed", job=job.id)

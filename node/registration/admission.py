@@ -8,7 +8,6 @@ importer, where a person sees each repair).
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -242,7 +241,7 @@ def _is_sound_data(value: ExtraValue) -> bool:
         value.data.encode()
         if value.format == "base64":
             base64.b64decode(value.data, validate=True)
-    except (UnicodeEncodeError, binascii.Error):
+    except ValueError:  # of either kind, and base64 that is not ASCII
         return False
     return True
 

@@ -22,13 +22,14 @@ from node.domain.signed_note import Signer, sign_note
 from node.domain.tiles import GrowingTree, encode_entry_bundle
 from node.errors import IntegrityFailure, XibiaoError
 from node.storage import log_queries
-from node.storage.engine import Database, ReadScope, Retry, WriteScope
+from node.storage.engine import Database, ReadScope, WriteScope
 from node.storage.log_queries import LogState, PendingChange
 from node.telemetry import Metrics
 
 _log = structlog.get_logger(__name__)
 
 BUNDLE_WIDTH = 256
+ERROR_PAUSE_S, MAX_IDLE_S = 0.2, 0.25
 # Called at every gap between durable steps; crash tests pass one that raises.
 Gap = Callable[[str], None]
 
@@ -71,29 +72,33 @@ class Sequencer:
 
     async def run(self) -> None:
         """Sequence for ever; errors are logged once each and tried again."""
+        idle_s = self._poll_s
         while True:
             try:
                 took = await self.run_batch() if await self._has_work() else 0
-            except (XibiaoError, Retry) as error:
+            except XibiaoError as error:
                 self._metrics.background_failures.labels("sequencer").inc()
                 _log.warning("sequencing_failed", error=type(error).__name__, reason=str(error))
                 took = 0
-                await asyncio.sleep(0.2)
-            if took < self._batch_size:
-                await self._pause()
+                await asyncio.sleep(ERROR_PAUSE_S)
+            # A commit in this process wakes the sequencer; only for those of other processes must
+            # it look by itself, less and less often while nothing happens.
+            idle_s = self._poll_s if took else min(2 * idle_s, MAX_IDLE_S)
+            if took < self._batch_size and await self._woken_within(idle_s):
+                idle_s = self._poll_s
 
     async def _has_work(self) -> bool:
         """Look without a write lock whether anything is pending, or the log never signed."""
         async with self._database.read() as scope:
-            waiting = await log_queries.pending_count(scope, self._batch_size)
-            return bool(waiting) or not (await log_queries.state(scope)).checkpoint
+            return await log_queries.has_work(scope)
 
-    async def _pause(self) -> None:
-        self._wake.clear()
+    async def _woken_within(self, pause_s: float) -> bool:
         try:
-            await asyncio.wait_for(self._wake.wait(), self._poll_s)
+            await asyncio.wait_for(self._wake.wait(), pause_s)
         except TimeoutError:
-            return
+            return False
+        self._wake.clear()
+        return True
 
     async def drain(self) -> None:
         """Sequence until nothing is pending."""

@@ -11,7 +11,11 @@ from node.storage.engine import ReadScope
 
 @dataclass(frozen=True, slots=True)
 class LoggedChange:
-    """A leaf with the change behind it; the change's columns are None when its row is gone."""
+    """A leaf with the change behind it; the change's columns are None when its row is gone.
+
+    `leaf_index` is -1 for a change that still waits; `previous` is the content of the revision that
+    `previous_id` names, None when there is none.
+    """
 
     leaf_index: int
     change_id: int
@@ -23,6 +27,7 @@ class LoggedChange:
     content: bytes | None
     salt: bytes | None
     leaf: bytes | None
+    previous: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class RecordRow:
     revision: int
     change_id: int
     is_test: bool
+    registered_at: str
     updated_at: str
     content: bytes | None
 
@@ -44,21 +50,38 @@ async def logged_changes(scope: ReadScope, first: int, limit: int) -> list[Logge
     """Return leaves from index `first` on, with their changes."""
     rows = await scope.rows(
         "SELECT l.leaf_index, l.change_id, l.action, c.identifier, c.revision, c.action,"
-        " c.previous_id, c.content, c.salt, c.leaf"
+        " c.previous_id, c.content, c.salt, c.leaf, b.content"
         " FROM leaf l LEFT JOIN change c USING (change_id)"
+        " LEFT JOIN change b ON b.change_id = c.previous_id"
         " WHERE l.leaf_index >= $1 ORDER BY l.leaf_index LIMIT $2",
         (first, limit),
     )
-    return [
-        LoggedChange(*row[:7], *(None if v is None else bytes(v) for v in row[7:])) for row in rows
-    ]
+    return [_logged(row) for row in rows]
+
+
+async def waiting_changes(scope: ReadScope, after: int, limit: int) -> list[LoggedChange]:
+    """Return changes that wait for the log, with change ids above `after`."""
+    rows = await scope.rows(
+        "SELECT -1, p.change_id, c.action, c.identifier, c.revision, c.action,"
+        " c.previous_id, c.content, c.salt, c.leaf, b.content"
+        " FROM pending p LEFT JOIN change c USING (change_id)"
+        " LEFT JOIN change b ON b.change_id = c.previous_id"
+        " WHERE p.change_id > $1 ORDER BY p.change_id LIMIT $2",
+        (after, limit),
+    )
+    return [_logged(row) for row in rows]
+
+
+def _logged(row: Sequence[Any]) -> LoggedChange:
+    return LoggedChange(*row[:7], *(None if value is None else bytes(value) for value in row[7:]))
 
 
 async def records(scope: ReadScope, after: str, limit: int) -> list[RecordRow]:
     """Return records in key order after `after`."""
     rows = await scope.rows(
         "SELECT r.identifier, r.object_class, r.template, r.status, r.revision, r.change_id,"
-        " r.is_test, r.updated_at, c.content FROM record r LEFT JOIN change c USING (change_id)"
+        " r.is_test, r.registered_at, r.updated_at, c.content"
+        " FROM record r LEFT JOIN change c USING (change_id)"
         " WHERE r.identifier > $1 ORDER BY r.identifier LIMIT $2",
         (after, limit),
     )
@@ -66,17 +89,18 @@ async def records(scope: ReadScope, after: str, limit: int) -> list[RecordRow]:
 
 
 def _record(row: Sequence[Any]) -> RecordRow:
-    identifier, object_class, template, status, revision, change_id, is_test, updated, data = row
+    name, object_class, template, status, revision, change_id, is_test, since, updated, data = row
     return RecordRow(
-        identifier,
-        object_class,
-        template,
-        status,
-        revision,
-        change_id,
-        bool(is_test),
-        updated,
-        None if data is None else bytes(data),
+        identifier=name,
+        object_class=object_class,
+        template=template,
+        status=status,
+        revision=revision,
+        change_id=change_id,
+        is_test=bool(is_test),
+        registered_at=since,
+        updated_at=updated,
+        content=None if data is None else bytes(data),
     )
 
 
@@ -92,6 +116,26 @@ async def unlogged(scope: ReadScope, limit: int) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
+async def unprojected(scope: ReadScope, limit: int) -> list[tuple[int, str]]:
+    """Return (change id, identifier) of changes that no record shows, nor a later state of it."""
+    rows = await scope.rows(
+        "SELECT c.change_id, c.identifier FROM change c WHERE NOT EXISTS (SELECT 1 FROM record r"
+        " WHERE r.identifier = c.identifier AND r.revision >= c.revision)"
+        " ORDER BY c.change_id LIMIT $1",
+        (limit,),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def logged_and_waiting(scope: ReadScope, limit: int) -> list[int]:
+    """Return the ids of changes that are in the log and yet wait for it."""
+    rows = await scope.rows(
+        "SELECT change_id FROM pending JOIN leaf USING (change_id) ORDER BY change_id LIMIT $1",
+        (limit,),
+    )
+    return [row[0] for row in rows]
+
+
 async def totals(scope: ReadScope) -> tuple[int, int, int]:
     """Return how many records, changes and leaves there are."""
     row = (
@@ -103,6 +147,12 @@ async def totals(scope: ReadScope) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
-async def bundle_numbers(scope: ReadScope) -> int:
-    """Return how many entry bundles are stored."""
-    return int((await scope.rows("SELECT count(*) FROM entry_bundle"))[0][0])
+async def tree_totals(scope: ReadScope) -> tuple[int, int, int]:
+    """Return how many leaves, hash tiles and entry bundles are stored."""
+    row = (
+        await scope.rows(
+            "SELECT (SELECT count(*) FROM leaf), (SELECT count(*) FROM tile),"
+            " (SELECT count(*) FROM entry_bundle)"
+        )
+    )[0]
+    return row[0], row[1], row[2]

@@ -37,7 +37,7 @@ _RETRYABLE_STATES = {"40001", "40P01"}
 _UNAVAILABLE_STATES = re.compile("08...|53...|57...|55P03|25P03")
 
 
-class Retry(Exception):
+class Retry(Unavailable):
     """The transaction lost a race and had no effect; run it again from the start."""
 
 

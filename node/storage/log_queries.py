@@ -157,6 +157,15 @@ async def pending_count(scope: ReadScope, ceiling: int) -> int:
     return int(rows[0][0])
 
 
+async def has_work(scope: ReadScope) -> bool:
+    """Say whether anything is pending, or the log has never been signed."""
+    rows = await scope.rows(
+        "SELECT EXISTS (SELECT 1 FROM pending)"
+        " OR EXISTS (SELECT 1 FROM log_state WHERE length(checkpoint) = 0)"
+    )
+    return bool(rows[0][0])
+
+
 async def changed_since(
     scope: ReadScope, position: int, limit: int
 ) -> tuple[int, list[tuple[int, str]]]:
