@@ -41,9 +41,14 @@ def main() -> None:
 
 
 def _when_called(module: str, function: str) -> Callable[..., Any]:
-    """Return a function that loads its module when it is called."""
+    """Return a function that loads its module when it is called, and keeps its files private.
+
+    What works on a data directory writes keys, records and uploads: nobody but the node's own user
+    may read them, whatever the shell's umask says.
+    """
 
     def call(*arguments: object, **options: object) -> object:
+        os.umask(0o077)
         return getattr(import_module(module), function)(*arguments, **options)
 
     return call

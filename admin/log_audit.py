@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from admin.parts import database_url, key_folder, open_register_database
+from admin.node_identity import key_folder
+from admin.parts import database_url, open_register_database
 from admin.schema_upgrade import upgrade_schema
 from admin.stored_tree import StoredTree
 from node.config import Config
@@ -26,7 +27,7 @@ from node.domain.record import Content, content_digest, decode_content
 from node.domain.signed_note import Ed25519Signer, parse_verifier_key
 from node.domain.tiles import TILE_WIDTH
 from node.errors import XibiaoError
-from node.registration.keys_on_disk import NodeKeys, load_or_create
+from node.registration.keys_on_disk import NodeKeys, load_keys
 from node.storage import audit_queries, log_queries, record_queries
 from node.storage.audit_queries import LoggedChange, RecordRow
 from node.storage.engine import Database
@@ -71,7 +72,7 @@ def audit(config: Config, progress: Progress) -> AuditReport:
 async def _audit(config: Config, progress: Progress) -> AuditReport:
     database = open_register_database(config)
     try:
-        return await Auditor(database, load_or_create(key_folder(config)), progress).run()
+        return await Auditor(database, load_keys(key_folder(config)), progress).run()
     finally:
         await database.close()
 
@@ -179,6 +180,7 @@ class Auditor:
             "identifier": content.identifier != identifier,
             "action": not entry.kind == row.action == row.leaf_action,
             "revision": not entry.revision == content.revision == row.revision,
+            "follows": bool(row.follows) != (content.revision > 1),
             "time": entry.at != content.at,
             "class": entry.object_class != content.object_class,
             "test": entry.is_test != content.test,

@@ -11,29 +11,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from admin.node_identity import node_identity
 from node.config import Config
-from node.domain.checkpoint import parse as parse_checkpoint
 from node.domain.disclosure import PublicView, public_view
 from node.domain.identifiers import Identifier, parse_handle, recognise
 from node.domain.record import StoredRecord
-from node.domain.signed_note import Ed25519Signer, parse_note
-from node.errors import WrongState
+from node.domain.signed_note import Ed25519Signer
 from node.registration.backpressure import Backpressure
 from node.registration.coalescer import Coalescer
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
-from node.registration.keys_on_disk import NodeKeys, load_or_create
+from node.registration.keys_on_disk import NodeKeys
 from node.registration.life_cycle import LifeCycle
 from node.registration.minting import Minter
 from node.registration.register import Registrar
 from node.registration.sealing import Sealer
 from node.registration.sequencer import Sequencer
-from node.storage import log_queries
 from node.storage.engine import Database, open_database
 from node.storage.lookup_store import RegisterReader
 from node.telemetry import Metrics
@@ -88,48 +85,20 @@ def open_register_database(config: Config) -> Database:
     )
 
 
-def key_folder(config: Config) -> Path:
-    """Return where the node's own secrets lie."""
-    return config.data_dir / "keys"
-
-
-async def log_origin(database: Database, config: Config, signer_seed: bytes) -> str:
-    """Return the name of the log: as signed before, as configured, or derived from its key.
-
-    Raises WrongState when the configuration names another log than the one that is there.
-    """
-    async with database.read() as scope:
-        state = await log_queries.state(scope)
-    configured = config.log.origin
-    if not state.checkpoint:
-        derived = Ed25519Signer.from_seed("xibiao", signer_seed).key_id.hex()
-        return configured or f"xibiao.local/log/{derived}"
-    origin = parse_checkpoint(parse_note(state.checkpoint).text).origin
-    if configured and configured != origin:
-        raise WrongState(
-            f"日志名称已定为 {origin},不能改为 {configured}",
-            f"This log is named {origin} for ever and cannot become {configured}",
-            code="origin_fixed",
-        )
-    return origin
-
-
 async def build_register(
     config: Config, database: Database, metrics: Metrics, clock: Clock
 ) -> Register:
     """Build the writing half."""
-    keys = load_or_create(key_folder(config))
-    origin = await log_origin(database, config, keys.log_seed)
+    keys, signer = await node_identity(database, config)
     directory = Directory(database)
     sealer = Sealer(keys.identifier_tag, secrets.token_bytes)
     minter = Minter(database, keys.serial)
     genealogy = Genealogy(database)
-    signer = Ed25519Signer.from_seed(origin, keys.log_seed)
     sequencer = Sequencer(
         database,
         signer,
         metrics,
-        origin=origin,
+        origin=signer.name,
         clock=clock,
         batch_size=config.sequencer.batch_size,
         poll_s=config.sequencer.poll.total_seconds(),

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from node.errors import XibiaoError
 from resolver.http_deadlines import Deadlines, FrontLimits
-from resolver.http_faces import Faces, Question, reply_to
+from resolver.http_faces import Question, URLReader, reply_to
 from resolver.http_replies import Reply, RequestHead, options_reply, write_out
 from resolver.lookup import Lookup
 from resolver.memory_cache import ReadyReply
@@ -31,7 +31,7 @@ class Front:
     """What the connections of one process share."""
 
     def __init__(
-        self, lookup: Lookup, faces: Faces, *, limits: FrontLimits, clock: Callable[[], float]
+        self, lookup: Lookup, faces: URLReader, *, limits: FrontLimits, clock: Callable[[], float]
     ) -> None:
         self.lookup = lookup
         self.faces = faces

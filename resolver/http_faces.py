@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
@@ -71,6 +72,21 @@ class Question(msgspec.Struct, frozen=True):
     key: str
     is_plain: bool = True
     dressing: Dressing = _PLAIN
+
+
+class URLReader(Protocol):
+    """Says which request targets are look-ups."""
+
+    def read(self, url: bytes) -> Question | Reply | None:
+        """Return what a request target asks, the reply to a hopeless one, or None: no look-up."""
+        ...
+
+
+class NoFaces:
+    """The reader of a process that answers no look-ups: everything goes to the application."""
+
+    def read(self, _url: bytes) -> None:
+        """Take nothing for a look-up."""
 
 
 class Faces:

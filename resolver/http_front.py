@@ -25,12 +25,12 @@ from uvicorn.server import ServerState
 from node.domain.identifiers.scheme import Identifier
 from resolver.http_cycle import Front, LookupCycle, finished_cycle
 from resolver.http_deadlines import FrontLimits
-from resolver.http_faces import HANDLES, Faces, Question
+from resolver.http_faces import HANDLES, Faces, NoFaces, Question
 from resolver.http_replies import Reply, RequestHead, problem_reply, write_out
 from resolver.lookup import Lookup
 from resolver.memory_cache import ReadyReply
 
-__all__ = ["Front", "LookupProtocol", "create_front", "lookup_protocol"]
+__all__ = ["Front", "LookupProtocol", "create_front", "create_idle_front", "lookup_protocol"]
 
 _READING = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 # Header fields for which the bytes kept for a URL are not the whole reply.
@@ -329,6 +329,13 @@ def create_front(
     """Build what the HTTP connections of one process share; see `Faces` for the callables."""
     faces = Faces(parse_handle=parse_handle, recognise=recognise, serves=serves)
     return Front(lookup, faces, limits=limits or FrontLimits(), clock=clock)
+
+
+def create_idle_front(
+    lookup: Lookup, *, limits: FrontLimits, clock: Callable[[], float] = time.time
+) -> Front:
+    """Build the front of a process without look-ups: it only keeps the limits on connections."""
+    return Front(lookup, NoFaces(), limits=limits, clock=clock)
 
 
 def lookup_protocol(front: Front) -> type[LookupProtocol]:

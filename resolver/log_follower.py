@@ -39,6 +39,10 @@ class ChangeSource(Protocol):
         """Return the number of leaves of the log."""
         ...
 
+    async def unlogged(self, limit: int) -> list[str]:
+        """Return up to `limit` identifiers with a committed change that is no leaf yet."""
+        ...
+
     async def changed_since(self, position: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
         """Return up to `limit` (leaf index, identifier) of changes other than registrations.
 
@@ -80,6 +84,9 @@ class LogFollower:
         self._clock = clock
         # Ordered by leaf: a changed key is moved to the end, so the first entry is the oldest.
         self._changed_at: dict[str, int] = {}
+        # Changed, but not logged yet: the log may be behind, a suspension must not wait for it.
+        self._unlogged: frozenset[str] = frozenset()
+        self._knows_unlogged = True
         self._wake = asyncio.Event()
         self._seen_at = 0.0
         self._is_loaded = False
@@ -89,16 +96,22 @@ class LogFollower:
         self.is_dark = True
 
     def is_current(self, key: str, position: int) -> bool:
-        """Say whether what was true of `key` at log `position` is still true, as far as is known.
+        """Say whether what was true of `key` at log `position` is still true."""
+        return (
+            not self.is_overtaken(key, position)
+            and key not in self._unlogged
+            and self._knows_unlogged
+            and not self.is_dark
+        )
+
+    def is_overtaken(self, key: str, position: int) -> bool:
+        """Say whether a followed change of `key` came after log `position`, or may have come.
 
         A position ahead of this follower is not believed either: it can only come from a process
         a poll ahead, or from a log that was since put back to an earlier state.
         """
-        return (
-            self.floor <= position <= self.position
-            and self._changed_at.get(key, -1) < position
-            and not self.is_dark
-        )
+        is_known = self.floor <= position <= self.position
+        return not is_known or self._changed_at.get(key, -1) >= position
 
     @property
     def lag_s(self) -> float:
@@ -142,6 +155,13 @@ class LogFollower:
             size = await self._source.position()
             self.floor = self.position = max(0, size - settings.window_leaves)
             self._is_loaded = True
+        # Before the log is read: what is sequenced in between is met in both, never in neither.
+        unlogged = frozenset(await self._source.unlogged(settings.changes_limit))
+        self._knows_unlogged = len(unlogged) < settings.changes_limit
+        self._unlogged |= unlogged
+        self._forget(unlogged)
+        if not self._knows_unlogged:
+            self._forget_all()
         while True:
             position, changes = await self._source.changed_since(self.position, settings.page)
             if position < self.position:
@@ -151,6 +171,7 @@ class LogFollower:
             self._note(changes)
             self.position = position
             if len(changes) < settings.page:
+                self._unlogged = unlogged
                 return
 
     def _note(self, changes: list[tuple[int, str]]) -> None:

@@ -15,11 +15,16 @@
    has `p ≤ L`, and `changed_at[k] ≥ L` once `L` was followed, so it is refused: whether it was
    written late by a slow process, replayed by an intruder or left over from yesterday.
 
-Hence an answer is at most one sequencing delay plus one poll interval behind the register, and
+5. *The log may be late.* Committed changes that are no leaf yet are read with every poll, before
+   the log; their keys are dropped and count as not current until the log holds them.
+
+Hence an answer is at most one poll interval behind the register, however far the log is, and
 deleting or forging entries costs a store read and nothing else. Reservations are followed by a
 registration, which the follower does not report; so, like absence, they are remembered for
 `negative_ttl_s` at most, in memory only. When the log cannot be followed for `stale_limit_s` all
 this ends: everything is forgotten and `Unavailable` is the answer.
+
+What is only reserved is told to nobody: the answer is that of an identifier that does not exist.
 
 Invariants: one flight per key, whoever asks; waiting callers are bounded (`Overloaded`); one event
 loop owns a Lookup; a caller's callback runs exactly once.
@@ -63,6 +68,7 @@ class LookupSettings:
 
     `negative_ttl_s` and `negative_limit` for what was not found; `store_batch` keys a read,
     `store_reads` reads at a time, each within `store_timeout_s`; `waiting_limit` keys waited for.
+    `public_url` begins the links in answers ("": they are relative).
     """
 
     negative_ttl_s: float = 1.0
@@ -71,6 +77,7 @@ class LookupSettings:
     store_reads: int = 4
     store_timeout_s: float = 10.0
     waiting_limit: int = 20_000
+    public_url: str = ""
 
 
 class Lookup:
@@ -222,31 +229,30 @@ class Lookup:
         for key in keys:
             record = records.get(key)
             if record is None or record.status == Status.RESERVED:
-                self._land_shortly(key, record, began)
-            elif self.follower.is_dark or self.follower.is_current(key, position):
+                self._land_absence(key, began)
+            elif self.follower.is_dark or not self.follower.is_overtaken(key, position):
                 self._land_record(key, record, position)
             else:
                 # A change was followed while the store was read: what came may already be history.
                 self.counts.overtaken += 1
                 self._enqueue(key)
 
-    def _land_shortly(self, key: str, record: StoredRecord | None, began: float) -> None:
-        """Land an absence or a reservation and remember it for a moment."""
-        answer = Answer(key, None) if record is None else self._rendered(record)
-        if isinstance(answer, Answer):
-            self._count_found(answer, "store")
-            self._short_lived.pop(key, None)
-            self._short_lived[key] = (answer, began + self._settings.negative_ttl_s)
-            if len(self._short_lived) > self._settings.negative_limit:
-                del self._short_lived[next(iter(self._short_lived))]
+    def _land_absence(self, key: str, began: float) -> None:
+        """Land that there is nothing, or a reservation alone, and remember it for a moment."""
+        answer = Answer(key, None)
+        self._count_found(answer, "store")
+        self._short_lived.pop(key, None)
+        self._short_lived[key] = (answer, began + self._settings.negative_ttl_s)
+        if len(self._short_lived) > self._settings.negative_limit:
+            del self._short_lived[next(iter(self._short_lived))]
         self._land(key, answer)
 
     def _land_record(self, key: str, record: StoredRecord, position: int) -> None:
-        """Land a record and, unless the log is dark, keep its answer in both caches."""
+        """Land a record and keep its answer in both caches, unless that is not safe now."""
         answer = self._rendered(record)
         if isinstance(answer, Answer):
             self._count_found(answer, "store")
-            if not self.follower.is_dark:
+            if self.follower.is_current(key, position):
                 self.memory.put(answer)
                 if self._redis is not None and answer.resolution is not None:
                     self._redis.write(answer.resolution, position)
@@ -254,7 +260,8 @@ class Lookup:
 
     def _rendered(self, record: StoredRecord) -> Outcome:
         try:
-            return Answer(record.identifier, resolution_of(self._disclose(record)))
+            view = self._disclose(record)
+            return Answer(record.identifier, resolution_of(view, self._settings.public_url))
         except Exception as error:  # noqa: BLE001 - one damaged record must not fail its batch
             _log.error("record_not_rendered", error=repr(error))
             return IntegrityFailure()

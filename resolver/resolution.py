@@ -66,15 +66,15 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Resolution)
 
 
-def resolution_of(view: PublicView) -> Resolution:
-    """Render every face of a record's public view."""
-    version = f"{CACHE_FORMAT}\n{view.identifier}\n{view.revision}\n{view.status}"
+def resolution_of(view: PublicView, public_url: str = "") -> Resolution:
+    """Render every face of a record's public view; links begin with `public_url`."""
+    version = f"{CACHE_FORMAT}\n{view.identifier}\n{view.revision}\n{view.status}{public_url}"
     return Resolution(
         key=view.identifier,
         status=view.status,
         revision=view.revision,
         entity_tag=hashlib.blake2b(version.encode(), digest_size=8).hexdigest(),
-        scan=scan_json.render(view),
+        scan=scan_json.render(view, public_url),
         handle=handle_json.render(view),
     )
 

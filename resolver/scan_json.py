@@ -36,8 +36,11 @@ class _Scan(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-def render(view: PublicView) -> bytes:
-    """Return the JSON document of a record's public view."""
+def render(view: PublicView, public_url: str = "") -> bytes:
+    """Return the JSON document of a record's public view.
+
+    Its links are relative, or begin with `public_url` (`https://id.example.cn`) if that is known.
+    """
     return _encoder.encode(
         _Scan(
             identifier=view.identifier,
@@ -50,13 +53,14 @@ def render(view: PublicView) -> bytes:
             updated_at=view.updated_at,
             test=view.is_test,
             attributes=view.attributes,
-            links=_links(view.identifier),
+            links=_links(view.identifier, public_url),
         )
     )
 
 
-def _links(key: str) -> _Links:
+def _links(key: str, root: str) -> _Links:
     # Keys of other schemes carry their name and a colon; a handle prefix never holds a colon.
     is_handle = ":" not in key.partition("/")[0]
     path = quote(key, safe="/:")
-    return _Links(f"/log/proof/{path}", f"/api/handles/{path}" if is_handle else "")
+    handle = f"{root}/api/handles/{path}" if is_handle else ""
+    return _Links(f"{root}/log/proof/{path}", handle)

@@ -12,9 +12,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.postgres_server import DURABLE, FAST, PostgresServer
 from tests.redis_process import RedisServer
+
+# The same examples in every run, and none refused because another process took the processor.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -23,16 +23,21 @@ _LOG_TIMEOUT_S = 120.0
 
 
 def register_in_bulk(
-    node: NodeProcess, site: Site, bodies: Sequence[bytes], *, connections: int = CONNECTIONS
+    nodes: Sequence[NodeProcess], site: Site, bodies: Sequence[bytes]
 ) -> tuple[int, float]:
-    """Register all bodies and give the number of records and the seconds until all are logged."""
+    """Register all bodies and give the number of records and the seconds until all are logged.
+
+    CONNECTIONS are spread evenly over `nodes`, as a proxy in front of them does.
+    """
+    node = nodes[0]
     size_before = node.log_size()
     work: SimpleQueue[bytes] = SimpleQueue()
     for body in bodies:
         work.put(body)
     began = time.monotonic()
-    with ThreadPoolExecutor(connections) as pool:
-        clients = [pool.submit(_send_all, node.port, site.key, work) for _ in range(connections)]
+    ports = [nodes[number % len(nodes)].port for number in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        clients = [pool.submit(_send_all, port, site.key, work) for port in ports]
         registered = sum(client.result() for client in clients)
     _await_log(node, size_before + registered)
     return registered, time.monotonic() - began

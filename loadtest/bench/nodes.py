@@ -53,8 +53,8 @@ def prepare_site(data: Path, *, profile: str, database: str = "") -> Site:
 class NodeProcess:
     """One running node process; use with `with`.
 
-    `database` as for `prepare_site`; `port` 0 takes any; processes that name the same port share
-    it; `core` pins it; `settings` are further settings by variable (`XIBIAO_…`).
+    `database` as for `prepare_site`; `core` pins it; `settings` are further ones by variable
+    (`XIBIAO_…`). The port is any free one.
     """
 
     def __init__(
@@ -63,13 +63,12 @@ class NodeProcess:
         *,
         roles: str = ALL_ROLES,
         database: str = "",
-        port: int = 0,
         core: int | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         given = {"XIBIAO_DATABASE__URL": database} if database else {}
         environment = [f"{k}={v}" for k, v in (_QUIET | given | dict(settings or {})).items()]
-        what = ["--data", str(site.data), "--roles", roles, "--http", f"127.0.0.1:{port}"]
+        what = ["--data", str(site.data), "--roles", roles, "--http", "127.0.0.1:0"]
         command = ["env", *environment, _XIBIAO, "up", *what]
         site.data.mkdir(parents=True, exist_ok=True)
         self._log = site.data / f"{roles}-{id(self):x}.log"
@@ -79,8 +78,7 @@ class NodeProcess:
             log=self._log,
             death_signal=signal.SIGKILL,
         )
-        self._key = site.key
-        self.port = port
+        self.port = 0
 
     def __enter__(self) -> NodeProcess:
         """Start and return when the node says that it is ready."""

@@ -1,6 +1,6 @@
 """P6: bulk registration over HTTP beside `psql \\copy` of the same rows into one table.
 
-Product: production roles on PostgreSQL (API processes that share a port, one sequencer), 1,000
+Product: production roles on PostgreSQL (API processes, one sequencer), 1,000
 realistic batches a request over a few keep-alive connections, from the first request until the last
 entry is in the signed log. Ceiling: the same rows, as the register holds them after that, copied
 into one wide table without an index on the same cluster.
@@ -20,7 +20,6 @@ from loadtest.bench.harness import Bench, Comparison, Sample, interleave
 from loadtest.bench.nodes import NodeProcess, Site, prepare_site, processes
 from loadtest.bench.processes import CoreMeter
 from loadtest.bench.servers import PostgresCluster
-from tests.server_process import free_port
 
 RECORDS = 100_000
 API_PROCESSES = 2
@@ -39,21 +38,19 @@ FROM record JOIN change USING (identifier, revision, change_id)
 
 @contextmanager
 def production_node(site: Site, database: str) -> Iterator[list[NodeProcess]]:
-    """Run API processes that share a port, and a sequencer; give them in this order."""
-    port = free_port(17_000)
+    """Run API processes and, as the last one given, a sequencer."""
     with ExitStack() as stack:
-        nodes = [
-            stack.enter_context(NodeProcess(site, roles=roles, database=database, port=at))
-            for roles, at in [*[("api", port)] * API_PROCESSES, ("sequencer", 0)]
+        yield [
+            stack.enter_context(NodeProcess(site, roles=roles, database=database))
+            for roles in ["api"] * API_PROCESSES + ["sequencer"]
         ]
-        yield nodes
 
 
 def bulk_rate(cluster: PostgresCluster, database: str, site: Site, bodies: list[bytes]) -> Sample:
     """Register all bodies in a database and give the records/s until all are in the log."""
     with production_node(site, cluster.url(database)) as nodes:
         ours, postgres = CoreMeter(processes(nodes)), CoreMeter([cluster.pid])
-        registered, seconds = register_in_bulk(nodes[0], site, bodies)
+        registered, seconds = register_in_bulk(nodes[:-1], site, bodies)
         cores = f"node {ours.cores():.2f}, PostgreSQL {postgres.cores():.2f} cores"
     return Sample(registered / seconds, f"{registered} records in {seconds:.1f} s, {cores}")
 

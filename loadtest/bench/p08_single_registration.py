@@ -1,13 +1,14 @@
 """P8: single durable registrations over HTTP from 64 clients, beside pgbench.
 
 Product: production roles on PostgreSQL, one API process and one sequencer; every answer is for a
-record that is committed. Ceiling: pgbench with the statement of `node.storage.record_queries` for
-one row of the same size, prepared, over the unix socket, at the client count that suits it best:
-no HTTP, no judging, no hashing, and one row a transaction.
+record that is committed. Ceiling: pgbench with the product's own statement for one row of the same
+size, prepared, over the unix socket, at the client count that suits it best: no HTTP, no judging,
+no hashing, and one row a transaction.
 """
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from loadtest.bench.ceilings import best_pgbench
 from loadtest.bench.harness import Bench, Comparison, Sample, interleave
 from loadtest.bench.nodes import NodeProcess, Site, prepare_site, processes
 from loadtest.bench.processes import BenchFailed, CoreMeter, run_to_end
+from loadtest.bench.registration_statement import register_one
 from loadtest.bench.servers import PostgresCluster
 from loadtest.bench.wrk import parse_report
 from tests.server_process import find_program
@@ -26,35 +28,13 @@ CLIENTS, SECONDS = 64, 5
 BODIES = 80_000
 _POST_BODIES = Path(__file__).with_name("post_bodies.lua")
 
-# The statement of `insert_new`, with one new row of literals where the parameters are.
-REGISTER_ONE = """
-\\set id random(1, 9223372036854775806)
-WITH input AS (
-  SELECT nextval('change_change_id_seq') AS change_id, i.*
-  FROM unnest(ARRAY['{prefix}/' || md5(:id::text)], ARRAY['batch'], ARRAY['ree-batch/1'],
-              ARRAY['active'], ARRAY[false], ARRAY['2026-11-21T09:00:00.123Z'],
-              ARRAY['register'], ARRAY['\\x{content}'::bytea], ARRAY['\\x{salt}'::bytea],
-              ARRAY['\\x{leaf}'::bytea])
-    AS i(identifier, object_class, template, status, is_test, at, action, content, salt, leaf)
-), created AS (
-  INSERT INTO record (identifier, object_class, template, status, revision, change_id, is_test,
-                      registered_at, updated_at)
-  SELECT identifier, object_class, template, status, 1, change_id, is_test, at, at FROM input
-  ON CONFLICT (identifier) DO NOTHING
-  RETURNING identifier, change_id
-), stored AS (
-  INSERT INTO change (change_id, identifier, revision, action, content, salt, leaf)
-  SELECT change_id, input.identifier, 1, action, content, salt, leaf
-  FROM input JOIN created USING (change_id)
-), queued AS (
-  INSERT INTO pending (change_id) SELECT change_id FROM created
-)
-SELECT identifier FROM created;
-"""
 _EMPTY = "TRUNCATE record, change, pending;\nCHECKPOINT;"
 _TYPICAL_ROW = """
-SELECT encode(content, 'hex'), encode(salt, 'hex'), encode(leaf, 'hex')
-FROM change ORDER BY abs(length(content) - (SELECT avg(length(content)) FROM change)) LIMIT 1;
+SELECT to_json(typical) FROM (
+  SELECT object_class, template, status, is_test, registered_at AS at, action, content, salt, leaf
+  FROM record JOIN change USING (change_id)
+  ORDER BY abs(length(content) - (SELECT avg(length(content)) FROM change)) LIMIT 1
+) AS typical;
 """
 
 
@@ -73,8 +53,8 @@ def _run() -> Comparison:
             return _registration_rate(pg, databases[-1], site, bodies)
 
         product()  # Not counted: it makes the row that the ceiling inserts.
-        content, salt, leaf = pg.execute(_TYPICAL_ROW, databases[0]).strip().split("|")
-        script = REGISTER_ONE.format(prefix=PREFIX, content=content, salt=salt, leaf=leaf)
+        row = json.loads(pg.execute(_TYPICAL_ROW, databases[0]))
+        script = register_one({name: f"'{text}'" for name, text in row.items()}, prefix=PREFIX)
         pg.execute(f"CREATE DATABASE {empty}_ceiling TEMPLATE {empty};")
         return interleave(
             product,

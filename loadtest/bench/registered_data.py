@@ -11,7 +11,7 @@ analysed, as they are in a register that took years to grow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,30 +25,39 @@ from loadtest.bench.servers import PostgresCluster
 SEED_RECORDS = 30_000
 SMALL, LARGE = 300_000, 3_000_000
 
-# `times` copies of each of the records that are `there`.
-_GROW = """
+# The names of the copies: `times` for each of the records that are `there`.
+_NAME_COPIES = """
 SET synchronous_commit = off;
 CREATE UNLOGGED TABLE grown AS
-SELECT nextval('change_change_id_seq') AS change_id, r.identifier AS model,
+SELECT nextval('change_change_id_seq') AS change_id, r.change_id AS model_id,
+       r.identifier AS model,
        '{prefix}/' || upper(substr(md5(concat_ws('#', r.identifier, {there}, n)), 1, 24))
          AS identifier
 FROM record r, generate_series(1, {times}) AS n ORDER BY n, r.change_id;
 ANALYZE grown;
-INSERT INTO change (change_id, identifier, revision, action, content, salt, leaf)
-SELECT g.change_id, g.identifier, c.revision, c.action,
-       convert_to(replace(convert_from(c.content, 'UTF8'), g.model, g.identifier), 'UTF8'),
-       c.salt, c.leaf
-FROM grown g JOIN record r ON r.identifier = g.model JOIN change c ON c.change_id = r.change_id;
-INSERT INTO record (identifier, object_class, template, status, revision, change_id, is_test,
-                    registered_at, updated_at)
-SELECT g.identifier, r.object_class, r.template, r.status, r.revision, g.change_id, r.is_test,
-       r.registered_at, r.updated_at
-FROM grown g JOIN record r ON r.identifier = g.model;
-INSERT INTO leaf (leaf_index, change_id, action)
-SELECT (SELECT least(min(leaf_index), 0) FROM leaf) - row_number() OVER (), change_id, 'register'
-FROM grown;
-DROP TABLE grown;
 """
+_COPY = """
+INSERT INTO {table} ({columns}) SELECT {values}
+FROM grown g JOIN {table} t ON t.change_id = g.model_id;
+"""
+_COLUMNS = """
+SELECT attname FROM pg_attribute WHERE attrelid = :'table'::regclass AND attnum > 0;
+"""
+# What differs in a copy, by table and column. Leaves are numbered downwards from -1.
+_DIFFERENT: Mapping[str, Mapping[str, str]] = {
+    "change": {
+        "change_id": "g.change_id",
+        "identifier": "g.identifier",
+        "content": (
+            "convert_to(replace(convert_from(t.content, 'UTF8'), g.model, g.identifier), 'UTF8')"
+        ),
+    },
+    "record": {"change_id": "g.change_id", "identifier": "g.identifier"},
+    "leaf": {
+        "change_id": "g.change_id",
+        "leaf_index": "(SELECT least(min(leaf_index), 0) FROM leaf) - row_number() OVER ()",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +92,12 @@ def grow(registered: Registered, *, to: int) -> None:
     """Copy records until there are `to`; the number there is must divide it."""
     cluster, database = registered.cluster, registered.database
     there = int(cluster.execute("SELECT count(*) FROM record;", database))
-    sql = _GROW.format(prefix=PREFIX, there=there, times=to // there - 1)
-    cluster.execute(sql, database)
+    sql = _NAME_COPIES.format(prefix=PREFIX, there=there, times=to // there - 1)
+    for table, different in _DIFFERENT.items():
+        columns = cluster.execute(f"\\set table {table}\n{_COLUMNS}", database).split()
+        values = [different.get(name, f"t.{name}") for name in columns]
+        sql += _COPY.format(table=table, columns=", ".join(columns), values=", ".join(values))
+    cluster.execute(sql + "DROP TABLE grown;", database)
     cluster.execute("VACUUM ANALYZE;\nCHECKPOINT;", database)
 
 
@@ -103,5 +116,5 @@ def _seeded(cluster: PostgresCluster, place: Path) -> Registered:
     site = prepare_site(place / "node", profile="ascii33", database=url)
     write_batches(place / "batches.csv", SEED_RECORDS)
     with NodeProcess(site, database=url) as node:
-        register_in_bulk(node, site, bulk_bodies(place / "batches.csv", scattered))
+        register_in_bulk([node], site, bulk_bodies(place / "batches.csv", scattered))
     return Registered(cluster, database, site)

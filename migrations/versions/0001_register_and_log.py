@@ -34,6 +34,7 @@ def upgrade() -> None:
                 "root": bytes.fromhex(_EMPTY_ROOT),
                 "checkpoint": b"",
                 "signed_at": "",
+                "tag_key_sha256": b"",
             }
         ],
     )
@@ -107,8 +108,10 @@ def _register() -> None:
     op.create_table(
         "pending",
         sa.Column("change_id", BigKey, autoincrement=False, nullable=False),
+        sa.Column("follows", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("change_id", name="pk_pending"),
     )
+    _index_of_followers("pending", "change_id")
     op.create_table(
         "serial",
         sa.Column("prefix", KeyText, nullable=False),
@@ -126,15 +129,28 @@ def _register() -> None:
     )
 
 
+def _index_of_followers(table: str, column: str) -> None:
+    # Registrations are nearly all rows and are in neither index.
+    op.create_index(
+        f"ix_{table}_follows",
+        table,
+        [column],
+        postgresql_where=sa.text("follows"),
+        sqlite_where=sa.text("follows"),
+    )
+
+
 def _log() -> sa.Table:
     op.create_table(
         "leaf",
         sa.Column("leaf_index", BigKey, autoincrement=False, nullable=False),
         sa.Column("change_id", sa.BigInteger(), nullable=False),
         sa.Column("action", sa.String(12), nullable=False),
+        sa.Column("follows", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("leaf_index", name="pk_leaf"),
         sa.UniqueConstraint("change_id", name="uq_leaf_change_id"),
     )
+    _index_of_followers("leaf", "leaf_index")
     op.create_table(
         "tile",
         sa.Column("level", sa.SmallInteger(), nullable=False),
@@ -155,6 +171,7 @@ def _log() -> sa.Table:
         sa.Column("root", sa.LargeBinary(32), nullable=False),
         sa.Column("checkpoint", sa.LargeBinary(), nullable=False),
         sa.Column("signed_at", sa.Text(), nullable=False),
+        sa.Column("tag_key_sha256", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("id = 1", name="ck_log_state_single_row"),
         sa.CheckConstraint("size >= 0", name="ck_log_state_size"),
         sa.PrimaryKeyConstraint("id", name="pk_log_state"),

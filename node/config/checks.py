@@ -37,7 +37,7 @@ def _urls(config: Config) -> Iterator[Problem]:
 
 def _http(config: Config) -> Iterator[Problem]:
     address = _ADDRESS.fullmatch(config.http.listen)
-    if address is None or int(address[2]) > 65535:
+    if config.http.listen and (address is None or int(address[2]) > 65535):
         zh, en = "须为 主机:端口,例如 127.0.0.1:8080", "must be host:port, such as 127.0.0.1:8080"
         yield Problem("http.listen", "address", zh, en)
     if config.http.public_url and not _is_web_root(config.http.public_url):

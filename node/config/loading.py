@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar, get_origin, get_type_hints
 
 import msgspec
-from msgspec.inspect import IntType, LiteralType, Type, VarTupleType, type_info
+from msgspec.inspect import BoolType, IntType, LiteralType, Type, VarTupleType, type_info
 from msgspec.structs import fields, replace
 
 from node.config.checks import problems_of
@@ -24,6 +24,7 @@ from node.config.secret_url import SecretURL
 from node.config.settings import Config, Database, Redis
 from node.errors import InvalidInput, Problem
 
+DEFAULT_LISTEN = "127.0.0.1:8080"
 _PREFIX = "XIBIAO_"
 # Variables of the command-line client. They begin alike and are no settings of a node.
 _CLIENT_VARIABLES = frozenset({"XIBIAO_API_KEY", "XIBIAO_NODE", "XIBIAO_CONFIG"})
@@ -179,6 +180,8 @@ def _expected(info: Type) -> tuple[str, str]:
         case IntType(ge=ge, le=le):
             bounds = "".join(f" {sign} {n}" for sign, n in (("≥", ge), ("≤", le)) if n is not None)
             return f"整数{bounds}", f"a whole number{bounds}"
+        case BoolType():
+            return " true 或 false", "true or false"
         case LiteralType(values=values):
             names = ", ".join(map(str, values))
             return f"以下之一:{names}", f"one of {names}"
@@ -217,7 +220,9 @@ def _build(section: type[_S], path: str, values: Mapping[str, object]) -> _S:
 
 
 def _with_derived(config: Config, problems: list[Problem]) -> Config:
-    """Fill in what depends on other settings: the default database and the passwords."""
+    """Fill in what depends on others: where to listen, the default database, the passwords."""
+    if not config.http.listen and {"api", "resolver"} & set(config.roles):
+        config = replace(config, http=replace(config.http, listen=DEFAULT_LISTEN))
     url = config.database.url or SecretURL(f"sqlite:///{config.data_dir.absolute() / 'xibiao.db'}")
     config = replace(config, database=replace(config.database, url=url))
     for section in ("database", "redis"):

@@ -65,8 +65,12 @@ class MaxBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class HTTP(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The HTTP face."""
 
-    # `host:port` to listen on; port 0 = any free port; IPv6 as `[::1]:8080`.
-    listen: str = "127.0.0.1:8080"
+    # `host:port` to listen on; port 0 = any free port; IPv6 as `[::1]:8080`. "" = 127.0.0.1:8080
+    # with the role api or resolver; a process without them then opens no port.
+    listen: str = ""
+    # Whether further processes may listen on the same address (SO_REUSEPORT), the kernel spreading
+    # connections over them; each of them must say so. Without it a second node there is an error.
+    reuse_port: bool = False
     # How the world reaches this node (`https://id.example.cn`), printed into labels and links;
     # "" = links are relative.
     public_url: str = ""
@@ -80,8 +84,12 @@ class HTTP(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_connections: Count = 10_000
     # Largest body by kind of request.
     max_body: MaxBody = field(default_factory=MaxBody)
-    # Networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-*` is believed.
+    # Networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
+    # Whether status and metrics are shown without a key to whoever is on the machine itself.
+    # `on_loopback`: only while `listen` is a loopback address, so not behind a port published by
+    # a container or a tunnel, where everybody seems to be on the machine.
+    local_status_without_key: Literal["on_loopback", "always", "never"] = "on_loopback"
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

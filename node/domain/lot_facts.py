@@ -14,7 +14,7 @@ from node.domain.rare_earth import (
     made_before,
     reo_per_kg,
 )
-from node.domain.record import Parent
+from node.domain.record import Parent, Status
 from node.errors import Problem
 
 RECYCLING = "REC"
@@ -71,6 +71,7 @@ def genealogy_faults(
 ) -> list[Problem]:
     """Return what contradicts itself between a lot and those of its parents that are known.
 
+    R-2: a revoked lot is nobody's source.
     T-1: no lot is older than its source. R-1 (稀土管理条例 art. 11): a recycler uses scrap only.
     MB-3: a lot holds no more REO than was taken for it; needs every parent and mass known.
     """
@@ -79,6 +80,15 @@ def genealogy_faults(
         source = known.get(parent.id)
         if source is None:
             continue
+        if source.status == Status.REVOKED:
+            problems.append(
+                Problem(
+                    "parents",
+                    "revoked_parent",
+                    f"原料批次 {parent.id} 已注销",
+                    f"The source lot {parent.id} was revoked",
+                )
+            )
         if (
             lot.produced_on is not None
             and source.produced_on is not None

@@ -17,7 +17,6 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -30,6 +29,7 @@ from node.importing.job_run import JobRun, Paused, RunParts
 from node.importing.job_state import ImportOptions, JobView, Progress
 from node.importing.limits import Limits
 from node.importing.prepare import worker_is_ready
+from node.importing.worker_processes import worker_pool
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.keys_on_disk import NodeKeys
@@ -286,8 +286,7 @@ class ImportJobs:
 
     def _workers_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # Not fork: the parent runs an event loop and threads.
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("forkserver"))
+            self._pool = worker_pool(self._workers)
         return self._pool
 
     def _warm_up(self) -> None:

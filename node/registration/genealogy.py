@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from node.domain.lot_facts import LotFacts, facts_of, genealogy_faults
@@ -85,20 +86,20 @@ class Genealogy:
         self, identifiers: Iterable[str], within: ReadScope | None = None
     ) -> dict[str, LotFacts]:
         """Return the facts of those identifiers that are registered."""
-        found: dict[str, LotFacts] = {}
-        missing: list[str] = []
-        for identifier in identifiers:
-            remembered = self._recent.get(identifier)
-            if remembered is None:
-                missing.append(identifier)
-            else:
-                found[identifier] = remembered
-        if missing and within is not None:
-            found |= await _stored_facts(within, missing)
-        elif missing:
-            async with self._database.read() as scope:
-                found |= await _stored_facts(scope, missing)
-        return found
+        wanted = list(identifiers)
+        if not wanted:
+            return {}
+        if within is not None:
+            return await self._facts(within, wanted)
+        async with self._database.read() as scope:
+            return await self._facts(scope, wanted)
+
+    async def _facts(self, scope: ReadScope, wanted: Sequence[str]) -> dict[str, LotFacts]:
+        found = {key: self._recent[key] for key in wanted if key in self._recent}
+        # What is remembered of a lot never changes but for this, and any process may revoke.
+        for key in await record_queries.revoked_among(scope, list(found)):
+            found[key] = msgspec.structs.replace(found[key], status=Status.REVOKED)
+        return found | await _stored_facts(scope, [key for key in wanted if key not in found])
 
     async def link(self, scope: WriteScope, stored: Sequence[StoredLot], at: str) -> None:
         """Remember new lots, open their edges and close the edges that waited for them."""

@@ -34,15 +34,20 @@ class NodeKeys:
         return "NodeKeys(…)"
 
 
-def load_or_create(folder: Path) -> NodeKeys:
-    """Read the node's keys; make them when the folder does not exist yet.
+def load_keys(folder: Path) -> NodeKeys:
+    """Read the node's keys; raise Unavailable when one is missing or damaged.
 
-    Raises Unavailable when the folder exists but a key is missing or damaged: making a new one
-    silently would fork the log or cut the register off from its own tags.
+    Keys are never made anew for a register that has a log: that would sign another log under the
+    same name and cut the register off from its own tags. Only `create_keys` makes them.
     """
+    return NodeKeys(*(_read(folder / name) for name in _NAMES))
+
+
+def create_keys(folder: Path) -> NodeKeys:
+    """Make the keys of a new register and return them; keys that are there already are read."""
     if not folder.exists():
         _create(folder)
-    return NodeKeys(*(_read(folder / name) for name in _NAMES))
+    return load_keys(folder)
 
 
 def _create(folder: Path) -> None:

@@ -55,7 +55,7 @@ from node.registration.requests import (
 )
 from node.registration.sealing import Sealer
 from node.storage import idempotency_queries, record_queries
-from node.storage.engine import Database, Retry, WriteScope
+from node.storage.engine import Database, ReadScope, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep
 from node.storage.record_queries import LockedRecord
 
@@ -191,8 +191,19 @@ class LifeCycle:
             problem = Problem("object_class", "not_listed", "对象类别未知", "Unknown object class")
             raise InvalidInput("数据有误", "The data is not valid", problems=[problem])
         named = [self._reservable(text, actor) for text in request.identifiers]
+        if (kept := await self._kept(actor, key)) is not None:
+            return kept  # before numbers are drawn that nobody will use
         minted = await self._minted(request, actor) if request.count else []
         return await self._once(actor, key, at, effect)
+
+    async def _kept(
+        self, actor: Actor, key: IdempotencyKey | None
+    ) -> tuple[ItemResult, ...] | None:
+        """Return the answer given before under a key; raise IdempotencyMismatch."""
+        if key is None:
+            return None
+        async with self._database.read() as scope:
+            return await _answer_before(scope, actor, key)
 
     def _reservable(self, text: str, actor: Actor) -> str:
         identifier = self._owned(text, actor)
@@ -252,11 +263,9 @@ class LifeCycle:
             try:
                 async with self._database.write() as scope:
                     if key is not None:
-                        kept = await idempotency_queries.find(scope, [(actor.id, key.key)])
-                        if (answer := kept.get((actor.id, key.key))) is not None:
-                            if answer.request_sha256 != key.request_sha256:
-                                raise IdempotencyMismatch
-                            return _results.decode(answer.answer)
+                        kept = await _answer_before(scope, actor, key)
+                        if kept is not None:
+                            return kept
                     results = await effect(scope)
                     if key is not None:
                         body = msgspec.json.encode(results)
@@ -270,6 +279,18 @@ class LifeCycle:
             self._on_commit()
             return results
         raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
+
+
+async def _answer_before(
+    scope: ReadScope, actor: Actor, key: IdempotencyKey
+) -> tuple[ItemResult, ...] | None:
+    kept = await idempotency_queries.find(scope, [(actor.id, key.key)])
+    answer = kept.get((actor.id, key.key))
+    if answer is None:
+        return None
+    if answer.request_sha256 != key.request_sha256:
+        raise IdempotencyMismatch
+    return _results.decode(answer.answer)
 
 
 def _check_reason(reason: str) -> None:

@@ -36,7 +36,7 @@ from node.errors import (
 )
 from node.registration.admission import Admitted, admit, content_of
 from node.registration.directory import Directory, Picture
-from node.registration.genealogy import Genealogy
+from node.registration.genealogy import Genealogy, Verdict
 from node.registration.minting import Minter
 from node.registration.requests import (
     Actor,
@@ -48,8 +48,8 @@ from node.registration.requests import (
 )
 from node.registration.sealing import Sealer
 from node.storage import idempotency_queries, record_queries
-from node.storage.engine import Database, ReadScope, Retry, WriteScope
-from node.storage.idempotency_queries import AnswerToKeep
+from node.storage.engine import Database, Retry, WriteScope
+from node.storage.idempotency_queries import AnswerToKeep, KeptAnswer
 from node.storage.record_queries import LockedRecord, NewChange
 from node.telemetry import Metrics
 
@@ -162,12 +162,11 @@ class Registrar:
     async def _attempt(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
         at = moment(self._clock)
         # 1. What was answered before is answered again.
-        async with self._database.read() as reading:
-            failures, unanswered = await self._replay(reading, requests)
-        # 2. Judge, mint and seal the rest, before any lock is taken.
-        prepared = [await self._prepare(request, at) for request in unanswered]
+        failures, unanswered = await self._replay(requests)
         if not unanswered:
             return failures
+        # 2. Judge, mint and seal the rest, before any lock is taken.
+        prepared = await self._prepare(unanswered, at)
         async with self._database.write() as scope:
             # 3. Store all of it in one go, and settle what existed already.
             outcomes = await self.store(scope, [s for row in prepared for s in row.sealed()], at)
@@ -178,10 +177,13 @@ class Registrar:
         return failures
 
     async def _replay(
-        self, scope: ReadScope, requests: Sequence[Request]
+        self, requests: Sequence[Request]
     ) -> tuple[list[XibiaoError | None], list[Request]]:
         keys = [(r.actor.id, r.key.key) for r in requests if r.key is not None]
-        kept = await idempotency_queries.find(scope, keys)
+        kept: dict[tuple[str, str], KeptAnswer] = {}
+        if keys:
+            async with self._database.read() as scope:
+                kept = await idempotency_queries.find(scope, keys)
         failures: list[XibiaoError | None] = []
         unanswered: list[Request] = []
         for request in requests:
@@ -195,9 +197,11 @@ class Registrar:
                 request.results = _results.decode(answer.answer)
         return failures, unanswered
 
-    async def _prepare(self, request: Request, at: str) -> _Prepared:
+    async def _prepare(self, requests: Sequence[Request], at: str) -> list[_Prepared]:
+        """Judge, mint and seal the items of all requests together; return them by request."""
         picture, now = self._directory.now, self._clock()
-        rows = [_judged(item, request.actor, picture, now) for item in request.items]
+        asked = [(request, item) for request in requests for item in request.items]
+        rows = [_judged(item, request.actor, picture, now) for request, item in asked]
         contents = [
             named
             if isinstance(named, XibiaoError)
@@ -207,18 +211,21 @@ class Registrar:
                 source=Source(request.source_kind, named[0].document),
                 at=at,
             )
-            for named in await self._minter.identify(rows)
+            for (request, _), named in zip(asked, await self._minter.identify(rows), strict=True)
         ]
-        prepared = _Prepared()
-        for content, verdict in zip(contents, await self._genealogy.judge(contents), strict=True):
-            if isinstance(content, XibiaoError):
-                prepared.rows.append(refused(content))
-            elif isinstance(verdict, XibiaoError):
-                prepared.rows.append(refused(verdict, content.identifier))
-            else:
-                change, receipt = self._sealer.seal(content, Action.REGISTER)
-                prepared.rows.append(Sealed(change, receipt, verdict.facts, verdict.open_parents))
-        return prepared
+        verdicts = await self._genealogy.judge(contents)
+        sealed = iter([self._seal(c, v) for c, v in zip(contents, verdicts, strict=True)])
+        return [_Prepared([next(sealed) for _ in request.items]) for request in requests]
+
+    def _seal(
+        self, content: Content | XibiaoError, verdict: Verdict | XibiaoError
+    ) -> Sealed | ItemResult:
+        if isinstance(content, XibiaoError):
+            return refused(content)
+        if isinstance(verdict, XibiaoError):
+            return refused(verdict, content.identifier)
+        change, receipt = self._sealer.seal(content, Action.REGISTER)
+        return Sealed(change, receipt, verdict.facts, verdict.open_parents)
 
     def announce(self) -> None:
         """Say that a transaction with `store` in it has been committed."""
@@ -263,7 +270,11 @@ class Registrar:
                 claims.append(claimed.change)
                 results[id(row)] = registered(claimed)
                 existing[row.change.identifier] = LockedRecord(
-                    found.identifier, "active", 2, found.change_id, claimed.change.content
+                    found.identifier,
+                    claimed.change.status,
+                    claimed.change.revision,
+                    found.change_id,
+                    claimed.change.content,
                 )
             else:
                 results[id(row)] = _existing(content, found, stored)
@@ -319,9 +330,9 @@ def registered(row: Sealed) -> ItemResult:
 
 
 def _existing(content: Content, found: LockedRecord, stored: Content) -> ItemResult:
-    """Say what stands in the way; only to its own registrar are differences named."""
+    """Say what stands in the way; only to its own registrar is told what differs."""
     own = stored.actor == content.actor
-    if own and same_business_facts(content, stored):
+    if own and found.status != Status.REVOKED and same_business_facts(content, stored):
         return ItemResult(
             outcome="duplicate",
             identifier=found.identifier,

@@ -134,6 +134,8 @@ class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True):
     en: str = ""
     problems: tuple[ProblemView, ...] = ()
     retry_after_s: int = 0
+    # Code of the class of a refusal (`not_found`, `conflict` …), where `code` says more.
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

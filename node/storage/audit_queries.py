@@ -20,6 +20,7 @@ class LoggedChange:
     leaf_index: int
     change_id: int
     leaf_action: str
+    follows: bool
     identifier: str | None
     revision: int | None
     action: str | None
@@ -49,7 +50,7 @@ class RecordRow:
 async def logged_changes(scope: ReadScope, first: int, limit: int) -> list[LoggedChange]:
     """Return leaves from index `first` on, with their changes."""
     rows = await scope.rows(
-        "SELECT l.leaf_index, l.change_id, l.action, c.identifier, c.revision, c.action,"
+        "SELECT l.leaf_index, l.change_id, l.action, l.follows, c.identifier, c.revision, c.action,"
         " c.previous_id, c.content, c.salt, c.leaf, b.content"
         " FROM leaf l LEFT JOIN change c USING (change_id)"
         " LEFT JOIN change b ON b.change_id = c.previous_id"
@@ -62,7 +63,7 @@ async def logged_changes(scope: ReadScope, first: int, limit: int) -> list[Logge
 async def waiting_changes(scope: ReadScope, after: int, limit: int) -> list[LoggedChange]:
     """Return changes that wait for the log, with change ids above `after`."""
     rows = await scope.rows(
-        "SELECT -1, p.change_id, c.action, c.identifier, c.revision, c.action,"
+        "SELECT -1, p.change_id, c.action, p.follows, c.identifier, c.revision, c.action,"
         " c.previous_id, c.content, c.salt, c.leaf, b.content"
         " FROM pending p LEFT JOIN change c USING (change_id)"
         " LEFT JOIN change b ON b.change_id = c.previous_id"
@@ -73,7 +74,7 @@ async def waiting_changes(scope: ReadScope, after: int, limit: int) -> list[Logg
 
 
 def _logged(row: Sequence[Any]) -> LoggedChange:
-    return LoggedChange(*row[:7], *(None if value is None else bytes(value) for value in row[7:]))
+    return LoggedChange(*row[:8], *(None if value is None else bytes(value) for value in row[8:]))
 
 
 async def records(scope: ReadScope, after: str, limit: int) -> list[RecordRow]:

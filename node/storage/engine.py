@@ -33,8 +33,10 @@ _DRIVERS = {POSTGRESQL: "postgresql+asyncpg", SQLITE: "sqlite+aiosqlite"}
 _CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 # PostgreSQL states after which the very same transaction may simply be tried again.
 _RETRYABLE_STATES = {"40001", "40P01"}
-# Connection lost, resources short, server stopping or a time-out of ours (lock, idle transaction).
-_UNAVAILABLE_STATES = re.compile("08...|53...|57...|55P03|25P03")
+# Connection lost, resources short, server stopping, its disk failing, or a time-out.
+# Classes 08, 53, 57 and 58 of PostgreSQL's appendix A, and two of ours for waiting too long.
+_UNAVAILABLE_STATES = re.compile("(08|53|57|58)...|55P03|25P03")
+_TOO_MANY_CONNECTIONS = "53300"
 
 
 class Retry(Unavailable):
@@ -241,6 +243,8 @@ class _foreign_errors:
         state = getattr(getattr(error, "orig", error), "sqlstate", None)
         if state in _RETRYABLE_STATES:
             raise Retry from error
+        if state == _TOO_MANY_CONNECTIONS:
+            raise Overloaded("数据库连接已满", "The database has no free connection") from error
         if _UNAVAILABLE_STATES.fullmatch(state or "") or _means_unavailable(error):
             raise Unavailable("数据库暂不可用", "The database is not available") from error
 

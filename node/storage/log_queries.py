@@ -30,6 +30,7 @@ class PendingChange:
     change_id: int
     action: str
     leaf: bytes
+    follows: bool = False
 
 
 async def state(scope: ReadScope) -> LogState:
@@ -49,10 +50,19 @@ _TAKE = """
 WITH taken AS (
   DELETE FROM pending WHERE change_id IN (
     SELECT change_id FROM pending ORDER BY change_id LIMIT $1)
-  RETURNING change_id
+  RETURNING change_id, follows
 )
-SELECT change_id, action, leaf FROM change JOIN taken USING (change_id) ORDER BY change_id
+SELECT change_id, action, leaf, follows FROM change JOIN taken USING (change_id)
+ORDER BY change_id
 """
+
+
+async def claim_tag_key(scope: WriteScope, digest: bytes) -> bytes:
+    """Note the digest of the tag key at the register's first start; return the digest noted."""
+    await scope.rows_affected(
+        "UPDATE log_state SET tag_key_sha256 = $1 WHERE length(tag_key_sha256) = 0", (digest,)
+    )
+    return bytes((await scope.rows("SELECT tag_key_sha256 FROM log_state"))[0][0])
 
 
 async def take_pending(scope: WriteScope, limit: int) -> list[PendingChange]:
@@ -61,28 +71,34 @@ async def take_pending(scope: WriteScope, limit: int) -> list[PendingChange]:
         rows = await scope.rows(_TAKE, (limit,))
     else:
         rows = await scope.rows(
-            "SELECT change_id, action, leaf FROM pending JOIN change USING (change_id)"
+            "SELECT change_id, action, leaf, follows FROM pending JOIN change USING (change_id)"
             " ORDER BY change_id LIMIT $1",
             (limit,),
         )
         if rows:  # one writer: every row up to the last one taken was taken
             await scope.rows_affected("DELETE FROM pending WHERE change_id <= $1", (rows[-1][0],))
-    return [PendingChange(row[0], row[1], bytes(row[2])) for row in rows]
+    return [PendingChange(row[0], row[1], bytes(row[2]), bool(row[3])) for row in rows]
 
 
 async def insert_leaves(scope: WriteScope, first: int, changes: Sequence[PendingChange]) -> None:
     """Give `changes` the leaf indexes first, first + 1, …"""
     if scope.is_postgresql:
         await scope.rows_affected(
-            "INSERT INTO leaf (leaf_index, change_id, action)"
-            " SELECT $1::bigint + i.n - 1, i.change_id, i.action"
-            " FROM unnest($2::bigint[], $3::text[]) WITH ORDINALITY AS i(change_id, action, n)",
-            (first, [c.change_id for c in changes], [c.action for c in changes]),
+            "INSERT INTO leaf (leaf_index, change_id, action, follows)"
+            " SELECT $1::bigint + i.n - 1, i.change_id, i.action, i.follows"
+            " FROM unnest($2::bigint[], $3::text[], $4::bool[])"
+            " WITH ORDINALITY AS i(change_id, action, follows, n)",
+            (
+                first,
+                [c.change_id for c in changes],
+                [c.action for c in changes],
+                [c.follows for c in changes],
+            ),
         )
         return
     await scope.many(
-        "INSERT INTO leaf (leaf_index, change_id, action) VALUES ($1, $2, $3)",
-        [(first + n, c.change_id, c.action) for n, c in enumerate(changes)],
+        "INSERT INTO leaf (leaf_index, change_id, action, follows) VALUES ($1, $2, $3, $4)",
+        [(first + n, c.change_id, c.action, c.follows) for n, c in enumerate(changes)],
     )
 
 
@@ -157,6 +173,16 @@ async def pending_count(scope: ReadScope, ceiling: int) -> int:
     return int(rows[0][0])
 
 
+async def unlogged(scope: ReadScope, limit: int) -> list[str]:
+    """Return identifiers whose latest committed change to an existing record is not logged yet."""
+    rows = await scope.rows(
+        "SELECT c.identifier FROM pending p JOIN change c USING (change_id)"
+        " WHERE p.follows LIMIT $1",
+        (limit,),
+    )
+    return [row[0] for row in rows]
+
+
 async def has_work(scope: ReadScope) -> bool:
     """Say whether anything is pending, or the log has never been signed."""
     rows = await scope.rows(
@@ -180,8 +206,7 @@ async def changed_since(
         return size, []
     rows = await scope.rows(
         "SELECT l.leaf_index, c.identifier FROM leaf l JOIN change c USING (change_id)"
-        " WHERE l.leaf_index >= $1 AND l.leaf_index < $2"
-        " AND (l.action <> 'register' OR c.revision > 1)"
+        " WHERE l.follows AND l.leaf_index >= $1 AND l.leaf_index < $2"
         " ORDER BY l.leaf_index LIMIT $3",
         (position, size, limit),
     )

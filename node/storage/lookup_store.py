@@ -35,6 +35,11 @@ class RegisterReader:
         async with self._database.read() as scope:
             return (await log_queries.state(scope)).size
 
+    async def unlogged(self, limit: int) -> list[str]:
+        """Return identifiers with a committed change that the log does not hold yet."""
+        async with self._database.read() as scope:
+            return await log_queries.unlogged(scope, limit)
+
     async def changed_since(self, position: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
         """Return (new position, [(leaf index, identifier)]); see `log_queries.changed_since`."""
         async with self._database.read() as scope:

@@ -72,7 +72,7 @@ WITH input AS (
   SELECT change_id, input.identifier, 1, action, content, salt, leaf
   FROM input JOIN created USING (change_id)
 ), queued AS (
-  INSERT INTO pending (change_id) SELECT change_id FROM created
+  INSERT INTO pending (change_id, follows) SELECT change_id, false FROM created
 )
 SELECT identifier FROM created
 """
@@ -98,7 +98,10 @@ async def insert_new(scope: WriteScope, changes: Sequence[NewChange]) -> set[str
         )
         return {row[0] for row in await scope.rows(_INSERT_NEW, columns)}
     existing = await _existing_sqlite(scope, [c.identifier for c in changes])
-    fresh = {c.identifier: c for c in reversed(changes) if c.identifier not in existing}
+    fresh: dict[str, NewChange] = {}
+    for change in changes:  # in their order: SQLite inserts ascending keys fastest
+        if change.identifier not in existing:
+            fresh.setdefault(change.identifier, change)
     await _append_sqlite(scope, list(fresh.values()), previous_ids=None)
     return set(fresh)
 
@@ -143,7 +146,10 @@ async def _append_sqlite(
             for (i, c), p in zip(numbered, before, strict=True)
         ],
     )
-    await scope.many("INSERT INTO pending (change_id) VALUES ($1)", [(i,) for i, _ in numbered])
+    await scope.many(
+        "INSERT INTO pending (change_id, follows) VALUES ($1, $2)",
+        [(i, c.revision > 1) for i, c in numbered],
+    )
 
 
 _LOCK = "SELECT 1 FROM record WHERE identifier = ANY($1::text[]) ORDER BY identifier FOR UPDATE"
@@ -184,7 +190,7 @@ WITH input AS (
   SELECT change_id, identifier, revision, action, previous_id, content, salt, leaf
   FROM input JOIN moved USING (change_id)
 ), queued AS (
-  INSERT INTO pending (change_id) SELECT change_id FROM moved
+  INSERT INTO pending (change_id, follows) SELECT change_id, true FROM moved
 )
 SELECT count(*) FROM moved
 """
@@ -281,6 +287,23 @@ async def history(scope: ReadScope, identifier: str) -> list[HistoryRow]:
     """Return every revision of a record, oldest first; empty when there is no record."""
     rows = await scope.rows(_HISTORY, (identifier,))
     return [HistoryRow(row[0], row[1], bytes(row[2]), row[3]) for row in rows]
+
+
+async def revoked_among(scope: ReadScope, identifiers: Sequence[str]) -> set[str]:
+    """Return those of `identifiers` that were revoked."""
+    if scope.is_postgresql:
+        rows = await scope.rows(
+            "SELECT identifier FROM record"
+            " WHERE identifier = ANY($1::text[]) AND status = 'revoked'",
+            (list(identifiers),),
+        )
+    else:
+        rows = await scope.rows(
+            "SELECT identifier FROM record"
+            " WHERE identifier IN (SELECT value FROM json_each($1)) AND status = 'revoked'",
+            (json.dumps(list(identifiers)),),
+        )
+    return {row[0] for row in rows}
 
 
 async def under_prefix(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -103,7 +104,19 @@ change = Table(
     Column("leaf", LargeBinary, nullable=False),
 )
 
-pending = Table("pending", metadata, Column("change_id", BigKey, primary_key=True))
+# `follows`: the change follows an earlier one, so caches may hold what it overtakes.
+pending = Table(
+    "pending",
+    metadata,
+    Column("change_id", BigKey, primary_key=True),
+    Column("follows", Boolean, nullable=False),
+    Index(
+        "ix_pending_follows",
+        "change_id",
+        postgresql_where=text("follows"),
+        sqlite_where=text("follows"),
+    ),
+)
 
 leaf = Table(
     "leaf",
@@ -111,6 +124,13 @@ leaf = Table(
     Column("leaf_index", BigKey, primary_key=True),
     Column("change_id", BigInteger, nullable=False, unique=True),
     Column("action", String(12), nullable=False),
+    Column("follows", Boolean, nullable=False),
+    Index(
+        "ix_leaf_follows",
+        "leaf_index",
+        postgresql_where=text("follows"),
+        sqlite_where=text("follows"),
+    ),
 )
 
 tile = Table(
@@ -136,6 +156,8 @@ log_state = Table(
     Column("root", LargeBinary(32), nullable=False),
     Column("checkpoint", LargeBinary, nullable=False),
     Column("signed_at", Text, nullable=False),
+    # SHA-256 of the key that identifier tags are made with; empty until the first start.
+    Column("tag_key_sha256", LargeBinary, nullable=False),
     CheckConstraint("id = 1", name="single_row"),
     CheckConstraint("size >= 0", name="size"),
 )

@@ -57,12 +57,15 @@ CELLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "leaf",
         ),
     ),
-    "leaf": (("leaf_index",), ("leaf_index", "change_id", "action")),
+    "leaf": (("leaf_index",), ("leaf_index", "change_id", "action", "follows")),
     "tile": (("level", "number"), ("level", "number", "hashes")),
     "entry_bundle": (("number",), ("number", "data")),
     "log_state": (("id",), ("size", "root", "checkpoint")),
-    "pending": (("change_id",), ("change_id",)),
+    "pending": (("change_id",), ("change_id", "follows")),
 }
+
+
+FLAGS = ("is_test", "follows")
 
 
 async def fill(register: Register) -> None:
@@ -139,14 +142,14 @@ async def test_every_edited_cell_is_named(store_url: str) -> None:
             rows = await rows_of(register.database, table)
             row = random.choice(rows)
             value = row[len(keys) + columns.index(column)]
-            false = falsified(bool(value) if column == "is_test" else value, random)
+            false = falsified(bool(value) if column in FLAGS else value, random)
             where = dict(zip(keys, row, strict=False))
             assert await put(register.database, table, column, false, where) == 1
             report = await audited(register.database)
             if not report.differences:
                 missed.append(f"{table}.{column}: {value!r} -> {false!r} at {where}")
             where |= {column: false} if column in where else {}
-            true = bool(value) if column == "is_test" else value
+            true = bool(value) if column in FLAGS else value
             assert await put(register.database, table, column, true, where) == 1
         assert missed == []
         await assert_sound(register.database)
@@ -164,9 +167,9 @@ DELETIONS = {
     "the tile above": "DELETE FROM tile WHERE level = 1",
     "a bundle": "DELETE FROM entry_bundle WHERE number = 1",
     "what waits": "DELETE FROM pending",
-    "a second place in the log": "INSERT INTO leaf (leaf_index, change_id, action)"
-    " SELECT 642, change_id, 'register' FROM pending ORDER BY change_id LIMIT 1",
-    "a logged change that waits": "INSERT INTO pending (change_id) VALUES (9)",
+    "a second place in the log": "INSERT INTO leaf (leaf_index, change_id, action, follows)"
+    " SELECT 642, change_id, 'register', false FROM pending ORDER BY change_id LIMIT 1",
+    "a logged change that waits": "INSERT INTO pending (change_id, follows) VALUES (9, false)",
     "a bundle beyond the log": "INSERT INTO entry_bundle (number, data)"
     " SELECT 77, data FROM entry_bundle WHERE number = 0",
     "a record of nothing": "INSERT INTO record (identifier, object_class, template, status,"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from admin.parts import Register
@@ -79,7 +81,7 @@ async def test_a_change_that_settles_the_contradiction_takes_its_mark_away(store
     ],
 )
 async def test_a_lot_that_contradicts_its_known_parent_is_refused(
-    store_url: str, parent: dict[str, str], child: dict[str, str], code: str
+    store_url: str, parent: dict[str, Any], child: dict[str, Any], code: str
 ) -> None:
     async with register_at(store_url) as register:
         await register_one(register, item(PARENT, **parent))
@@ -185,3 +187,15 @@ async def test_children_are_judged_by_a_parent_as_it_was_changed(store_url: str)
         await register.life_cycle.change(PARENT, change, actor=PRODUCER)
         child = await register_child(register, produced_on="2026-11-10")
         assert child.outcome == "registered"
+
+
+async def test_a_revoked_lot_is_nobodys_source(store_url: str) -> None:
+    async with register_at(store_url) as one, register_at(store_url, seed=2) as other:
+        await one.registrar.register([item(lot(1))], actor=PRODUCER, source_kind="api")
+        await other.life_cycle.set_status(
+            lot(1), Action.REVOKE, StatusRequest("误登记"), actor=PRODUCER
+        )
+        (result,) = await one.registrar.register(
+            [item(lot(2), parents=[(lot(1), "10")])], actor=PRODUCER, source_kind="api"
+        )
+        assert (result.outcome, result.problems[0].code) == ("refused", "revoked_parent")

@@ -27,7 +27,14 @@ from node.errors import (
     WrongState,
     XibiaoError,
 )
-from node.registration.requests import Actor, ChangeRequest, ReserveRequest, Role, StatusRequest
+from node.registration.requests import (
+    Actor,
+    AttributeInput,
+    ChangeRequest,
+    ReserveRequest,
+    Role,
+    StatusRequest,
+)
 from node.storage import record_queries
 from tests.builders import (
     FREE_PREFIX,
@@ -52,7 +59,12 @@ STEPS = {
     Status.SUSPENDED: (Action.REGISTER, Action.SUSPEND),
     Status.REVOKED: (Action.REGISTER, Action.REVOKE),
 }
-MINTED = {"product_code": "PND", "stage": "SEP", "plant": "A1", "produced_on": "2026-11-20"}
+MINTED: dict[str, AttributeInput] = {
+    "product_code": "PND",
+    "stage": "SEP",
+    "plant": "A1",
+    "produced_on": "2026-11-20",
+}
 
 
 async def perform(register: Register, action: Action, identifier: str) -> str:
@@ -221,26 +233,24 @@ async def test_a_change_keeps_what_it_does_not_name(store_url: str) -> None:
         assert (second.values, second.reason) == ((value,), "weighed again")
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        (ChangeRequest("r", attributes={"net_kg": "heavy"}), "attributes.net_kg"),
-        (ChangeRequest("r", attributes={"net_kg": None}), "attributes.net_kg"),
-        (ChangeRequest("r", attributes={"colour": "red"}), "attributes.colour"),
-        (ChangeRequest("r", parents=(Parent(lot(1)),)), "parents[0].id"),
-        (ChangeRequest("r", values=(ExtraValue(2001, "URL", "https://x.cn"),)), "values[0].index"),
-        (ChangeRequest("  "), "reason"),
-        (ChangeRequest("r" * 501), "reason"),
-    ],
-)
-async def test_a_change_that_would_make_the_record_invalid_is_refused(
-    store_url: str, change: ChangeRequest, field: str
-) -> None:
+INVALID_CHANGES = [
+    (ChangeRequest("r", attributes={"net_kg": "heavy"}), "attributes.net_kg"),
+    (ChangeRequest("r", attributes={"net_kg": None}), "attributes.net_kg"),
+    (ChangeRequest("r", attributes={"colour": "red"}), "attributes.colour"),
+    (ChangeRequest("r", parents=(Parent(lot(1)),)), "parents[0].id"),
+    (ChangeRequest("r", values=(ExtraValue(2001, "URL", "https://x.cn"),)), "values[0].index"),
+    (ChangeRequest("  "), "reason"),
+    (ChangeRequest("r" * 501), "reason"),
+]
+
+
+async def test_changes_that_would_make_the_record_invalid_are_refused(store_url: str) -> None:
     async with register_at(store_url) as register:
         await register_one(register, item(lot(1)))
-        with pytest.raises(InvalidInput) as refusal:
-            await register.life_cycle.change(lot(1), change, actor=PRODUCER)
-        assert [p.field for p in refusal.value.problems] == [field]
+        for change, field in INVALID_CHANGES:
+            with pytest.raises(InvalidInput) as refusal:
+                await register.life_cycle.change(lot(1), change, actor=PRODUCER)
+            assert [p.field for p in refusal.value.problems] == [field]
         assert (await counts(register.database))["change"] == 1
 
 
@@ -286,32 +296,28 @@ async def test_a_key_of_other_prefixes_may_change_nothing(store_url: str) -> Non
             await register.life_cycle.change("88.111.404/X", ChangeRequest("r"), actor=PRODUCER)
 
 
-@pytest.mark.parametrize(
-    ("request_", "error"),
-    [
-        (ReserveRequest(), LimitExceeded),
-        (ReserveRequest(prefix=PREFIX, count=5_001, attributes=MINTED), LimitExceeded),
-        (ReserveRequest(prefix=PREFIX, count=-1, attributes=MINTED), LimitExceeded),
-        (
-            ReserveRequest(
-                prefix=PREFIX, count=-1, identifiers=(lot(1), lot(2)), attributes=MINTED
-            ),
-            LimitExceeded,
-        ),
-        (ReserveRequest(identifiers=(lot(1),), object_class="a class of its own"), InvalidInput),
-        (ReserveRequest(identifiers=(f"{FREE_PREFIX}/{'X' * 256}",)), MalformedIdentifier),
-        (ReserveRequest(identifiers=(lot(1),), object_class="pallet"), InvalidInput),
-        (ReserveRequest(prefix=SUSPENDED_PREFIX, count=1), WrongState),
-        (ReserveRequest(prefix=FREE_PREFIX, count=1), InvalidInput),
-        (ReserveRequest(prefix="88.111.404", count=1), NotFound),
-    ],
-)
-async def test_an_impossible_reservation_is_refused_without_effect(
-    store_url: str, request_: ReserveRequest, error: type[XibiaoError]
-) -> None:
+IMPOSSIBLE_RESERVATIONS: list[tuple[ReserveRequest, type[XibiaoError]]] = [
+    (ReserveRequest(), LimitExceeded),
+    (ReserveRequest(prefix=PREFIX, count=5_001, attributes=MINTED), LimitExceeded),
+    (ReserveRequest(prefix=PREFIX, count=-1, attributes=MINTED), LimitExceeded),
+    (
+        ReserveRequest(prefix=PREFIX, count=-1, identifiers=(lot(1), lot(2)), attributes=MINTED),
+        LimitExceeded,
+    ),
+    (ReserveRequest(identifiers=(lot(1),), object_class="a class of its own"), InvalidInput),
+    (ReserveRequest(identifiers=(f"{FREE_PREFIX}/{'X' * 256}",)), MalformedIdentifier),
+    (ReserveRequest(identifiers=(lot(1),), object_class="pallet"), InvalidInput),
+    (ReserveRequest(prefix=SUSPENDED_PREFIX, count=1), WrongState),
+    (ReserveRequest(prefix=FREE_PREFIX, count=1), InvalidInput),
+    (ReserveRequest(prefix="88.111.404", count=1), NotFound),
+]
+
+
+async def test_impossible_reservations_are_refused_without_effect(store_url: str) -> None:
     async with register_at(store_url) as register:
-        with pytest.raises(error):
-            await register.life_cycle.reserve(request_, actor=PRODUCER)
+        for request, error in IMPOSSIBLE_RESERVATIONS:
+            with pytest.raises(error):
+                await register.life_cycle.reserve(request, actor=PRODUCER)
         async with register.database.read() as scope:
             assert await scope.rows("SELECT next_number FROM serial") == []
         assert (await counts(register.database))["record"] == 0

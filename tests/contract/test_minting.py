@@ -10,13 +10,16 @@ from node.domain.identifiers.check_character import compute_mod37_36
 from node.domain.prefix import Prefix
 from node.errors import LimitExceeded, XibiaoError
 from node.registration.admission import admit
+from node.registration.requests import ReserveRequest
 from node.storage import serial_queries
 from tests.builders import (
     KEYS,
     PREFIX,
     PRODUCER,
     START,
+    attributes,
     counts,
+    idempotency_key,
     item,
     put_prefixes,
     register_at,
@@ -128,3 +131,14 @@ async def test_another_key_gives_another_order_of_serials(store_url: str) -> Non
         serials = [int(identifier[-5:-1]) for identifier in ours]
         assert serials != sorted(serials)
         assert KEYS.serial == bytes([4]) * 32
+
+
+async def test_a_reservation_repeated_under_its_key_draws_no_further_numbers(
+    store_url: str,
+) -> None:
+    async with register_at(store_url) as register:
+        asked = ReserveRequest(prefix=PREFIX, count=5_000, attributes=attributes())
+        key = idempotency_key("range")
+        first = await register.life_cycle.reserve(asked, actor=PRODUCER, key=key)
+        again = await register.life_cycle.reserve(asked, actor=PRODUCER, key=key)
+        assert first == again

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -20,6 +23,7 @@ from node.storage.tables import metadata
 from tests.builders import counts, item, lot, register_at, register_one
 
 HEAD = "0001"
+CHECKOUT = Path(__file__).parents[2]
 
 
 async def differences(url: str) -> list[object]:
@@ -66,10 +70,15 @@ async def test_upgrading_again_changes_nothing(store_url: str) -> None:
 
 
 async def test_two_processes_may_upgrade_at_the_same_time(postgres_url: str) -> None:
-    reached = await asyncio.gather(
-        *(asyncio.to_thread(upgrade_schema, postgres_url) for _ in range(3))
-    )
-    assert reached == [HEAD] * 3
+    program = "import sys; from admin.schema_upgrade import *; print(upgrade_schema(sys.argv[1]))"
+    upgrades = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, postgres_url, cwd=CHECKOUT, stdout=PIPE
+        )
+        for _ in range(2)
+    ]
+    outputs = await asyncio.gather(*(upgrade.communicate() for upgrade in upgrades))
+    assert [output.split() for output, _ in outputs] == [[HEAD.encode()]] * 2
 
 
 def test_a_schema_of_a_newer_release_is_refused(store_url: str) -> None:
@@ -93,8 +102,8 @@ def test_going_back_is_refused_in_words_and_destroys_nothing(store_url: str) -> 
     "statement",
     [
         "UPDATE log_state SET size = -1",
-        "INSERT INTO log_state (id, size, root, checkpoint, signed_at)"
-        " SELECT 2, size, root, checkpoint, signed_at FROM log_state",
+        "INSERT INTO log_state (id, size, root, checkpoint, signed_at, tag_key_sha256)"
+        " SELECT 2, size, root, checkpoint, signed_at, tag_key_sha256 FROM log_state",
         "INSERT INTO record (identifier, object_class, template, status, revision, change_id,"
         " is_test, registered_at, updated_at)"
         " VALUES ('x', 'batch', 't', 'active', 0, 1, false, '', '')",

@@ -57,6 +57,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.records: dict[str, StoredRecord] = {}
         self.log: list[tuple[int, str]] = []
+        self.pending: list[str] = []
         self.size = 0
         self.finds: list[list[str]] = []
         self.is_down = False
@@ -72,6 +73,22 @@ class FakeStore:
         self.records[key] = stored(key, status=status, revision=self.records[key].revision + 1)
         self.log.append((self.size, key))
         self.size += 1
+
+    def change_unlogged(self, key: str, *, status: str) -> None:
+        """Commit a change that the sequencer has not numbered yet."""
+        self.records[key] = stored(key, status=status, revision=self.records[key].revision + 1)
+        self.pending.append(key)
+
+    def sequence(self) -> None:
+        """Number what is pending."""
+        for key in self.pending:
+            self.log.append((self.size, key))
+            self.size += 1
+        self.pending.clear()
+
+    async def unlogged(self, limit: int) -> list[str]:
+        self._check()
+        return self.pending[:limit]
 
     async def find(self, keys: Sequence[str]) -> Mapping[str, StoredRecord]:
         self._check()

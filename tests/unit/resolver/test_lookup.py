@@ -79,6 +79,25 @@ async def test_followed_change_drops_the_answer(lookup: Lookup, store: FakeStore
     assert status(await lookup.resolve(A)) == "suspended"
 
 
+async def test_suspension_shows_within_one_poll_however_late_the_log_is(
+    lookup: Lookup, store: FakeStore
+) -> None:
+    store.register("88.1/A")
+    await lookup.resolve("88.1/A")
+    store.change_unlogged("88.1/A", status="suspended")
+    await lookup.follower.poll()
+    # Nothing may be kept of it while the log does not hold the change.
+    for _ in range(2):
+        found = (await lookup.resolve("88.1/A")).resolution
+        assert found is not None
+        assert found.status == "suspended"
+    assert lookup.peek("88.1/A") is None
+    store.sequence()
+    await lookup.follower.poll()
+    await lookup.resolve("88.1/A")
+    assert lookup.peek("88.1/A") is not None
+
+
 async def test_change_followed_during_a_read_makes_it_read_again(
     lookup: Lookup, store: FakeStore
 ) -> None:

@@ -1,0 +1,22 @@
+"""Trials: the program used as a plant would use it, with bad moments, until every row is judged.
+
+A trial starts nodes by their command line, speaks to them over HTTP and with `xibiao import`, kills
+what it must, and in the end counts in the database and runs `xibiao audit`. From the bottom up:
+
+- `findings`          what a trial says: one JSON line for each thing it looked at
+- `xibiao_command`    the command line, run to its end or killed on the way
+- `stores`            where a node keeps its register; counting in it
+- `node_process`      a node that is started, killed and started again; its memory
+- `http_requests`     many requests side by side over kept connections
+- `batch_files`       files of the demonstration generator and their side files
+- `import_client`     `xibiao import` beside a running node, watched
+- `import_trial`      a whole file; every identifier resolves
+- `kill_trial`        the same with `kill -9` of the node or of PostgreSQL
+- `side_file`, `dirty_trial`       spoilt files against what the generator says of them
+- `idempotency_trial`              repeated requests and races
+- `redis_proxy`, `answer_history`, `redis_trial`   a Redis that stalls, vanishes and lies
+- `__main__`          `python -m loadtest.trials import --rows 300000 --backend postgresql`
+
+Invariants: the same seed makes the same files, moments and choices; every trial works in a
+directory of its own; nothing that a trial starts outlives it.
+"""

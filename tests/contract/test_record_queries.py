@@ -1,0 +1,116 @@
+"""Records: created once, found, locked, moved on and listed, in both databases alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from admin.parts import Register
+from node.domain.record import Action, Status
+from node.storage import record_queries
+from node.storage.record_queries import NewChange
+from tests.builders import content, counts, lot, register_at, register_lots
+
+
+def changes(register: Register, numbers: Sequence[int], **fields: object) -> list[NewChange]:
+    """Seal the first revisions of lots."""
+    return [register.sealer.seal(content(lot(n), **fields), Action.REGISTER)[0] for n in numbers]
+
+
+async def test_what_exists_is_left_alone_and_the_rest_created(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        for numbers, created in (([1, 3], {lot(1), lot(3)}), ([1, 2, 3, 4], {lot(2), lot(4)})):
+            async with register.database.write() as scope:
+                new = changes(register, numbers)
+                assert await record_queries.insert_new(scope, new) == created
+        async with register.database.write() as scope:
+            assert await record_queries.insert_new(scope, []) == set()
+        assert (await counts(register.database))["pending"] == 4
+
+
+async def test_of_twins_in_one_insert_the_first_is_stored(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        first, second = changes(register, [1]) + changes(register, [1], actor="key:second")
+        async with register.database.write() as scope:
+            assert await record_queries.insert_new(scope, [first, second]) == {lot(1)}
+            found = await record_queries.find_within(scope, [lot(1)])
+        assert found[lot(1)].content == first.content
+        assert (await counts(register.database))["change"] == 1
+
+
+async def test_both_ways_of_finding_give_the_same_records(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await register_lots(register, range(5))
+        wanted = [lot(1), lot(4), lot(9), "x' OR '1'='1"]
+        async with register.database.read() as scope:
+            alone = await record_queries.find(scope, wanted)
+        async with register.database.read() as scope:
+            within = await record_queries.find_within(scope, wanted)
+            assert await record_queries.find_within(scope, []) == {}
+        assert alone.keys() == within.keys() == {lot(1), lot(4)}
+        assert alone == within
+        assert type(alone[lot(1)].is_test) is bool
+
+
+async def test_a_record_locked_by_another_is_seen_as_that_one_left_it(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await register_lots(register, [1])
+        holding, released = asyncio.Event(), asyncio.Event()
+
+        async def move() -> None:
+            async with register.database.write() as scope:
+                locked = await record_queries.lock(scope, [lot(1)])
+                holding.set()
+                await released.wait()
+                change, _ = register.sealer.seal(
+                    content(lot(1), revision=2, status=Status.SUSPENDED), Action.SUSPEND
+                )
+                await record_queries.append(scope, [change], locked)
+
+        async def look() -> tuple[int, str]:
+            await holding.wait()
+            asyncio.get_running_loop().call_later(0.05, released.set)
+            async with register.database.write() as scope:
+                found = (await record_queries.lock(scope, [lot(1), lot(2)]))[lot(1)]
+            return found.revision, found.status
+
+        _, seen = await asyncio.gather(move(), look())
+        assert seen == (2, "suspended")
+
+
+async def test_history_is_complete_and_oldest_first(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await register_lots(register, [1, 2])
+        await register.sequencer.drain()
+        for revision in (2, 3):
+            async with register.database.write() as scope:
+                locked = await record_queries.lock(scope, [lot(1)])
+                change, _ = register.sealer.seal(content(lot(1), revision=revision), Action.CHANGE)
+                await record_queries.append(scope, [change], locked)
+                await record_queries.append(scope, [], {})
+        async with register.database.read() as scope:
+            rows = await record_queries.history(scope, lot(1))
+            assert await record_queries.history(scope, lot(9)) == []
+        assert [(r.revision, r.action, r.leaf_index) for r in rows] == [
+            (1, "register", 0),
+            (2, "change", None),
+            (3, "change", None),
+        ]
+
+
+async def test_a_prefix_lists_its_own_records_page_by_page_in_byte_order(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        names = ["88.1/A", "88.1/B-2", "88.1/a", "88.1/批", "88.10/A", "88.1.5/A", "88.1/~"]
+        new = [register.sealer.seal(content(name), Action.REGISTER)[0] for name in sorted(names)]
+        async with register.database.write() as scope:
+            await record_queries.insert_new(scope, new)
+        pages: list[str] = []
+        after = ""
+        while True:
+            async with register.database.read() as scope:
+                page = await record_queries.under_prefix(scope, "88.1", after=after, limit=2)
+            if not page:
+                break
+            pages += [identifier for identifier, _ in page]
+            after = pages[-1]
+        assert pages == ["88.1/A", "88.1/B-2", "88.1/a", "88.1/~", "88.1/批"]
