@@ -56,12 +56,6 @@ def reo_per_kg(
     return tre_pct / metal if metal > 0 else None
 
 
-def reo_deviation(reo_eq_kg: float, net_kg: float, per_kg: float) -> float:
-    """Return how far a stated REO mass is off the derived one, as a share (MB-1)."""
-    derived = net_kg * per_kg
-    return abs(reo_eq_kg - derived) / derived if derived > 0 else 0.0
-
-
 def distribution_excess(shares: Sequence[float]) -> float:
     """Return by how many % the six shares miss 100 (absolute)."""
     return abs(sum(shares) - 100.0)

@@ -133,7 +133,6 @@ class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True):
     zh: str = ""
     en: str = ""
     problems: tuple[ProblemView, ...] = ()
-    retry_after_s: int = 0
     # Code of the class of a refusal (`not_found`, `conflict` …), where `code` says more.
     error: str = ""
 

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from node.domain.checkpoint import Checkpoint
+from node.domain.checkpoint import Checkpoint, sign_checkpoint
 from node.domain.merkle_tree import leaf_hash
-from node.domain.signed_note import Signer, sign_note
+from node.domain.signed_note import Signer
 from node.domain.tiles import GrowingTree, encode_entry_bundle
 from node.errors import IntegrityFailure, XibiaoError
 from node.storage import log_queries
@@ -169,8 +169,8 @@ class Sequencer:
         await log_queries.put_tiles(scope, [(t.level, t.number, t.hashes) for t in tiles])
         await log_queries.put_bundles(scope, self._full_bundles(before.size, changes))
         signed_at = self._moment_after(before)
-        note = Checkpoint(self._origin, tree.size, tree.root()).encode()
-        return LogState(tree.size, tree.root(), sign_note(note, [self._signer]), signed_at)
+        head = Checkpoint(self._origin, tree.size, tree.root())
+        return LogState(head.size, head.root, sign_checkpoint(head, [self._signer]), signed_at)
 
     def _full_bundles(self, size: int, changes: list[PendingChange]) -> list[tuple[int, bytes]]:
         entries = self._tail + [change.leaf for change in changes]

@@ -304,16 +304,3 @@ async def revoked_among(scope: ReadScope, identifiers: Sequence[str]) -> set[str
             (json.dumps(list(identifiers)),),
         )
     return {row[0] for row in rows}
-
-
-async def under_prefix(
-    scope: ReadScope, prefix: str, *, after: str, limit: int
-) -> list[tuple[str, str]]:
-    """Return (identifier, status) of `limit` records below a prefix at most, from `after` on."""
-    low, high = max(f"{prefix}/", after), f"{prefix}0"  # "0" follows "/" in byte order
-    rows = await scope.rows(
-        "SELECT identifier, status FROM record WHERE identifier > $1 AND identifier < $2"
-        " ORDER BY identifier LIMIT $3",
-        (low, high, limit),
-    )
-    return [(row[0], row[1]) for row in rows]

@@ -96,21 +96,3 @@ async def test_history_is_complete_and_oldest_first(store_url: str) -> None:
             (2, "change", None),
             (3, "change", None),
         ]
-
-
-async def test_a_prefix_lists_its_own_records_page_by_page_in_byte_order(store_url: str) -> None:
-    async with register_at(store_url) as register:
-        names = ["88.1/A", "88.1/B-2", "88.1/a", "88.1/批", "88.10/A", "88.1.5/A", "88.1/~"]
-        new = [register.sealer.seal(content(name), Action.REGISTER)[0] for name in sorted(names)]
-        async with register.database.write() as scope:
-            await record_queries.insert_new(scope, new)
-        pages: list[str] = []
-        after = ""
-        while True:
-            async with register.database.read() as scope:
-                page = await record_queries.under_prefix(scope, "88.1", after=after, limit=2)
-            if not page:
-                break
-            pages += [identifier for identifier, _ in page]
-            after = pages[-1]
-        assert pages == ["88.1/A", "88.1/B-2", "88.1/a", "88.1/~", "88.1/批"]

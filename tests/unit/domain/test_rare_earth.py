@@ -16,7 +16,6 @@ from node.domain.rare_earth import (
     made_before,
     over_allocated,
     packages_hold,
-    reo_deviation,
     reo_per_kg,
 )
 
@@ -58,10 +57,6 @@ def test_balances_allow_half_a_per_cent_of_weighing() -> None:
     assert exceeds_inputs(100.6, 100.0)
     assert not over_allocated(100.4, 100.0)
     assert over_allocated(100.6, 100.0)
-
-
-def test_deviation_is_a_share_of_the_derived_mass() -> None:
-    assert reo_deviation(102.0, 200.0, 0.5) == pytest.approx(0.02)
 
 
 def test_dates_stages_and_recycler_feed() -> None:
