@@ -36,7 +36,7 @@ from node.storage.lookup_store import RegisterReader
 from node.telemetry import Metrics
 from resolver.http_cycle import Front
 from resolver.http_deadlines import FrontLimits
-from resolver.http_front import create_front
+from resolver.http_front import create_front, create_idle_front
 from resolver.log_follower import FollowerSettings
 from resolver.lookup import Lookup, LookupSettings, create_lookup
 from resolver.lookup_counts import LookupCounts
@@ -146,7 +146,9 @@ def build_lookup(config: Config, register: Register) -> Lookup:
         counts=counts,
         memory_limit_bytes=settings.memory_cache,
         redis=_redis_cache(config, register.keys, counts),
-        settings=LookupSettings(negative_ttl_s=settings.negative_ttl.total_seconds()),
+        settings=LookupSettings(
+            negative_ttl_s=settings.negative_ttl.total_seconds(), public_url=config.http.public_url
+        ),
         following=FollowerSettings(
             interval_s=settings.follow_interval.total_seconds(),
             stale_limit_s=settings.stale_limit.total_seconds(),
@@ -171,7 +173,7 @@ def _redis_cache(config: Config, keys: NodeKeys, counts: LookupCounts) -> RedisC
 
 
 def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
-    """Build what answers look-ups before the application."""
+    """Build what answers look-ups before the application, if this process has that role."""
     http = config.http
     limits = FrontLimits(
         header_timeout_s=http.header_timeout.total_seconds(),
@@ -179,6 +181,8 @@ def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
         idle_timeout_s=http.keep_alive.total_seconds(),
         connections=http.max_connections,
     )
+    if "resolver" not in config.roles:
+        return create_idle_front(lookup, limits=limits)
     return create_front(
         lookup,
         parse_handle=parse_handle,

@@ -98,6 +98,8 @@ def import_file(
         target = result_file or _free_name_beside(file)
         conversation.fetch_result(job, target)
     _report(job, target, as_json=as_json)
+    if job.pending:
+        click.echo(_what_waits(job), err=True)
     return FINDING if job.rejected or job.pending else OK
 
 
@@ -114,6 +116,21 @@ def _require_done(job: ImportJob) -> None:
                 raise InvalidInput(zh, en, code=code or "import_failed")
             case error:
                 raise Unavailable(f"导入失败:{error}", f"The import failed: {error}")
+
+
+def _what_waits(job: ImportJob) -> str:
+    """Return what a person can do about the rows that are held."""
+    if not job.confirmable:
+        return (
+            f"{job.pending} 行待更正:按结果文件的建议修改后重新导入 / "
+            f"{job.pending} rows need correcting: follow the result file and import again"
+        )
+    kinds = "、".join(f"{kind} ({number})" for kind, number in sorted(job.confirmable.items()))
+    return (
+        f"{job.pending} 行待确认,可确认的类别:{kinds}。核对结果文件后执行 --resume --confirm KIND\n"
+        f"{job.pending} rows wait; kinds that may be confirmed: {kinds.replace('、', ', ')}. "
+        "Check the result file, then run again with --resume --confirm KIND"
+    )
 
 
 def _free_name_beside(file: Path) -> Path:
@@ -137,7 +154,8 @@ def _report(job: ImportJob, target: Path, *, as_json: bool) -> None:
         "result_file": str(target),
     }
     if as_json:
-        more = {"pending_parents": job.pending_parents, "findings": job.findings, "id": job.id}
+        more: dict[str, object] = {"pending_parents": job.pending_parents, "findings": job.findings}
+        more |= {"confirmable": job.confirmable, "id": job.id}
         click.echo(json.dumps({**report, **more}, ensure_ascii=False))
         return
     report["pending_parents"] = job.pending_parents

@@ -26,7 +26,9 @@ _IMPORTS = "/api/v1/imports"
 _PIECE_BYTES = 256 << 10
 _POLL_S = 0.3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0
-_AT_REST = frozenset({"done", "failed", "paused"})
+_STANDING_STILL = frozenset({"failed", "paused"})
+# `waiting`: every row is judged, some are held until a person confirms a kind of finding.
+_AT_REST = _STANDING_STILL | {"done", "waiting"}
 
 
 class JobError(msgspec.Struct, frozen=True):
@@ -51,6 +53,7 @@ class ImportJob(msgspec.Struct, frozen=True):
     pending: int = 0
     pending_parents: int = 0
     findings: dict[str, int] = msgspec.field(default_factory=dict)
+    confirmable: dict[str, int] = msgspec.field(default_factory=dict)
     error: JobError | str | None = None
     seconds: float = 0.0
     dry_run: bool = False
@@ -140,14 +143,15 @@ class ImportConversation:
         )
 
     def resume(self, source: SourceFile, options: ImportOptions) -> ImportJob:
-        """Return the newest job of the same file, running again if it stood still.
+        """Return the newest job of the same file that has not come to its end, else the newest.
 
-        Confirmed kinds are told to that job, which then takes the rows that waited for them.
-        Raises NotFound when the node never got this file.
+        It runs again if it stood still. Confirmed kinds are told to that job, which then takes
+        the rows that waited for them. Raises NotFound when the node never got this file.
         """
         params = {"sha256": source.sha256}
         found = self._client.get(_IMPORTS, _Found, params=params)
-        job = next((job for job in found.imports if job.dry_run == options.dry_run), None)
+        alike = [job for job in found.imports if job.dry_run == options.dry_run]
+        job = next((job for job in alike if job.state != "done"), alike[0] if alike else None)
         if job is None:
             raise NotFound(
                 "节点没有此文件的导入任务,请不带 --resume 导入",
@@ -163,12 +167,12 @@ class ImportConversation:
                     f"{address}:confirm", ImportJob, headers=headers, body=[kinds]
                 )
             )
-        if job.state in ("paused", "failed"):
+        if job.state in _STANDING_STILL:
             return self._persist(lambda: self._client.post(f"{address}:resume", ImportJob))
         return job
 
     def follow(self, job: ImportJob) -> ImportJob:
-        """Return the job once it is done, failed or paused."""
+        """Return the job once it is done, failed, paused or waits for a person."""
         self._progress.note_job(job.id)
         address = f"{_IMPORTS}/{job.id}"
         while True:

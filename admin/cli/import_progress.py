@@ -28,7 +28,7 @@ _PHASES = {
     "queued": "排队 queued",
     "analysing": "检查 analysing",
     "registering": "登记 registering",
-    "waiting": "等待节点 waiting",
+    "waiting": "待确认 waiting for confirmation",
     "paused": "已暂停 paused",
     "done": "完成 done",
     "failed": "失败 failed",

@@ -11,7 +11,8 @@ import json
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from tests.server_process import ServerProcess
 _READY = re.compile(r"^ready http=http://127\.0\.0\.1:(\d+)", re.MULTILINE)
 _XIBIAO = str(Path(sys.executable).with_name("xibiao"))
 
+API_PROCESSES = 2  # as many as this machine has cores
 ALL_ROLES = "api,sequencer,importer,resolver"
 # As in a plant, but silent: lines of the log would be measured too.
 _QUIET = {"XIBIAO_LOGGING__LEVEL": "warning"}
@@ -53,8 +55,8 @@ def prepare_site(data: Path, *, profile: str, database: str = "") -> Site:
 class NodeProcess:
     """One running node process; use with `with`.
 
-    `database` as for `prepare_site`; `core` pins it; `settings` are further ones by variable
-    (`XIBIAO_…`). The port is any free one.
+    `database` as for `prepare_site`; `port` 0 takes any, others may be shared by processes; `core`
+    pins it; `settings` are further ones by variable (`XIBIAO_…`).
     """
 
     def __init__(
@@ -63,12 +65,13 @@ class NodeProcess:
         *,
         roles: str = ALL_ROLES,
         database: str = "",
+        port: int = 0,
         core: int | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         given = {"XIBIAO_DATABASE__URL": database} if database else {}
         environment = [f"{k}={v}" for k, v in (_QUIET | given | dict(settings or {})).items()]
-        what = ["--data", str(site.data), "--roles", roles, "--http", "127.0.0.1:0"]
+        what = ["--data", str(site.data), "--roles", roles, "--http", f"127.0.0.1:{port}"]
         command = ["env", *environment, _XIBIAO, "up", *what]
         site.data.mkdir(parents=True, exist_ok=True)
         self._log = site.data / f"{roles}-{id(self):x}.log"
@@ -78,7 +81,7 @@ class NodeProcess:
             log=self._log,
             death_signal=signal.SIGKILL,
         )
-        self.port = 0
+        self.port = port
 
     def __enter__(self) -> NodeProcess:
         """Start and return when the node says that it is ready."""
@@ -133,6 +136,19 @@ class NodeProcess:
 
     def _is_ready(self) -> bool:
         return _READY.search(self._log.read_text()) is not None
+
+
+@contextmanager
+def production_node(site: Site, database: str, *, port: int = 0) -> Iterator[list[NodeProcess]]:
+    """Run API_PROCESSES and, as the last one given, a sequencer.
+
+    The API processes share `port`, or have one each when it is 0.
+    """
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(NodeProcess(site, roles=roles, database=database, port=at))
+            for roles, at in [*[("api", port)] * API_PROCESSES, ("sequencer", 0)]
+        ]
 
 
 def processes(nodes: Sequence[NodeProcess]) -> list[int]:

@@ -8,8 +8,7 @@ into one wide table without an index on the same cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,12 +16,11 @@ from loadtest.bench.batches import bulk_bodies, write_batches
 from loadtest.bench.bulk_client import register_in_bulk
 from loadtest.bench.ceilings import psql_copy
 from loadtest.bench.harness import Bench, Comparison, Sample, interleave
-from loadtest.bench.nodes import NodeProcess, Site, prepare_site, processes
+from loadtest.bench.nodes import Site, prepare_site, processes, production_node
 from loadtest.bench.processes import CoreMeter
 from loadtest.bench.servers import PostgresCluster
 
 RECORDS = 100_000
-API_PROCESSES = 2
 
 # One wide row for `record` and `change` together; texts as text, which is the quicker to copy.
 COLUMNS = """
@@ -34,16 +32,6 @@ SELECT identifier, object_class, template, status, revision, change_id, is_test,
        action, convert_from(content, 'UTF8'), salt, convert_from(leaf, 'UTF8')
 FROM record JOIN change USING (identifier, revision, change_id)
 """
-
-
-@contextmanager
-def production_node(site: Site, database: str) -> Iterator[list[NodeProcess]]:
-    """Run API processes and, as the last one given, a sequencer."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(NodeProcess(site, roles=roles, database=database))
-            for roles in ["api"] * API_PROCESSES + ["sequencer"]
-        ]
 
 
 def bulk_rate(cluster: PostgresCluster, database: str, site: Site, bodies: list[bytes]) -> Sample:

@@ -1,9 +1,9 @@
 """P8: single durable registrations over HTTP from 64 clients, beside pgbench.
 
-Product: production roles on PostgreSQL, one API process and one sequencer; every answer is for a
-record that is committed. Ceiling: pgbench with the product's own statement for one row of the same
-size, prepared, over the unix socket, at the client count that suits it best: no HTTP, no judging,
-no hashing, and one row a transaction.
+Product: production roles on PostgreSQL, API processes that share a port and one sequencer; every
+answer is for a record that is committed. Ceiling: pgbench with the product's own statement for one
+row of the same size, prepared, over the unix socket, at the client count that suits it best: no
+HTTP, no judging, no hashing, and one row a transaction.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 from loadtest.bench.batches import PREFIX, write_batches, write_single_bodies
 from loadtest.bench.ceilings import best_pgbench
 from loadtest.bench.harness import Bench, Comparison, Sample, interleave
-from loadtest.bench.nodes import NodeProcess, Site, prepare_site, processes
+from loadtest.bench.nodes import Site, prepare_site, processes, production_node
 from loadtest.bench.processes import BenchFailed, CoreMeter, run_to_end
 from loadtest.bench.registration_statement import register_one
 from loadtest.bench.servers import PostgresCluster
 from loadtest.bench.wrk import parse_report
-from tests.server_process import find_program
+from tests.server_process import find_program, free_port
 
 CLIENTS, SECONDS = 64, 5
 # More than are sent in SECONDS: each body is sent once, so that each request registers.
@@ -64,15 +64,11 @@ def _run() -> Comparison:
 
 
 def _registration_rate(pg: PostgresCluster, database: str, site: Site, bodies: Path) -> Sample:
-    url = pg.url(database)
-    with (
-        NodeProcess(site, roles="api", database=url) as api,
-        NodeProcess(site, roles="sequencer", database=url) as sequencer,
-    ):
-        ours, postgres = CoreMeter(processes([api, sequencer])), CoreMeter([pg.pid])
+    with production_node(site, pg.url(database), port=free_port(17_000)) as nodes:
+        ours, postgres = CoreMeter(processes(nodes)), CoreMeter([pg.pid])
         wrk = find_program("wrk", package="wrk")
         size = ["-t1", f"-c{CLIENTS}", f"-d{SECONDS}s", "--latency"]
-        what = ["-s", str(_POST_BODIES), api.origin, "--", str(bodies), site.key]
+        what = ["-s", str(_POST_BODIES), nodes[0].origin, "--", str(bodies), site.key]
         rate = parse_report(run_to_end([wrk, *size, *what]))
         cores = f"node {ours.cores():.2f}, PostgreSQL {postgres.cores():.2f} cores"
     _require_registered(pg, database, at_least=rate.requests_per_s * SECONDS * 0.99)

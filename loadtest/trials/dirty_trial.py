@@ -44,6 +44,7 @@ _CONNECTIONS = 8
 # What a person accepted as written, or what is legal though it is not the clean figure.
 _KEPT_AS_WRITTEN = frozenset({"below_detection", "sci_notation"})
 # Accepted only when `Expectations` explained it: then the lie is in the register, as it must be.
+_ALIAS_COLUMN = "product_alias"
 _LIES = frozenset({"mass_excess", "child_before_parent"})
 
 
@@ -158,8 +159,7 @@ class _Comparison:
             elif faults := self._differences(handle, row, json.loads(reply.body)):
                 wrong[handle] = faults
 
-        connect = lambda: KeptConnection(node.port, node.key)  # noqa: E731
-        asyncio.run(spread(self.registered.items(), _CONNECTIONS, connect, compare))
+        asyncio.run(spread(self.registered.items(), _CONNECTIONS, node.connection(), compare))
         return none_of(
             self._trial, "every value is the true one", wrong, records=len(self.registered)
         )
@@ -172,6 +172,10 @@ class _Comparison:
         attributes = record["attributes"]
         assert isinstance(attributes, dict)
         names = {*attributes, *batch} - {"handle", "parents", kept}
+        if injection is not None and injection.kind == "name_alias":
+            # The name as written is kept beside the standard name.
+            batch = {**batch, _ALIAS_COLUMN: injection.written}
+            names.add(_ALIAS_COLUMN)
         faults = [
             f"{name}: {attributes.get(name)!r} for {batch.get(name)!r}"
             for name in sorted(names)

@@ -91,6 +91,6 @@ def resolution_finding(trial: str, node: TrialNode, names: Iterable[str]) -> Fin
             wrong[name] = reply.status
 
     began = time.monotonic()
-    asyncio.run(spread(names, _CONNECTIONS, lambda: KeptConnection(node.port), ask))
+    asyncio.run(spread(names, _CONNECTIONS, node.connection(), ask))
     seconds = round(time.monotonic() - began, 1)
     return none_of(trial, "every identifier resolves", wrong, asked=asked, seconds=seconds)

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 
 from loadtest.trials.findings import Finding, TrialFailed, equal
+from loadtest.trials.http_requests import KeptConnection
 from loadtest.trials.stores import Stores, count
 from loadtest.trials.xibiao_command import CHECKOUT, Ended, run_to_end, xibiao
 from tests.server_process import ServerProcess, free_port
@@ -108,6 +110,10 @@ class TrialNode:
             return 0, b""
         finally:
             connection.close()
+
+    def connection(self) -> Callable[[], KeptConnection]:
+        """Give what opens connections that carry the key."""
+        return partial(KeptConnection, self.port, self.key)
 
     def wait_for_log(self, entries: int, within_s: float) -> None:
         """Wait until the signed log has that many entries; raises TrialFailed after `within_s`."""

@@ -7,6 +7,8 @@
 - `operation_routes`    status, health, readiness, metrics
 - `log_reader`          checkpoint, tiles and proofs out of the database
 - `access_control`      bearer key -> actor
+- `openapi`             the machine-readable description of the routes
+- `docs_page`           the same for people
 - `problems`            the one translator: errors -> RFC 9457 problem documents
 - `exchange`            reading bodies within limits, writing JSON
 """

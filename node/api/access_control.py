@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
 
@@ -19,7 +20,9 @@ from node.registration.directory import Directory
 from node.registration.requests import Actor, Role
 from node.storage.key_queries import StoredKey
 
+_IP = IPv4Address | IPv6Address
 _NOBODY = b"\0" * 32
+_FORWARDING = ("x-forwarded-for", "forwarded", "via")
 
 
 def new_key(
@@ -41,9 +44,19 @@ def new_key(
 class AccessControl:
     """Knows who a request comes from. Reads the directory only, so it costs microseconds."""
 
-    def __init__(self, directory: Directory, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        clock: Callable[[], datetime],
+        *,
+        trusted_proxies: Sequence[str] = (),
+        trusts_local: bool = True,
+    ) -> None:
+        """Believe `X-Forwarded-For` of `trusted_proxies` (networks); `trusts_local`: see below."""
         self._directory = directory
         self._clock = clock
+        self._proxies = tuple(ip_network(network) for network in trusted_proxies)
+        self._trusts_local = trusts_local
 
     def actor(self, request: Request) -> Actor:
         """Return the actor of a request; raise NotAuthenticated without a key in force."""
@@ -60,11 +73,34 @@ class AccessControl:
         return Actor(f"key:{known.id}", Role(known.role), frozenset(known.prefixes))
 
     def require_reader(self, request: Request) -> None:
-        """Let any key read the node's figures, and whoever is on the machine itself.
+        """Let any key read the node's figures and, if so configured, whoever is on the machine.
 
-        A request that came through a proxy carries a forwarding header and is not local.
+        A request that came through a proxy is as local as the client that a trusted proxy names in
+        `X-Forwarded-For`; through a proxy that is not trusted, or names nobody, it is not local.
         """
-        client = request.client.host if request.client else ""
-        forwarded = any(h in request.headers for h in ("x-forwarded-for", "forwarded", "via"))
-        if forwarded or client not in ("127.0.0.1", "::1"):
+        if not (self._trusts_local and self._is_local(request)):
             self.actor(request)
+
+    def _is_local(self, request: Request) -> bool:
+        client = _address(request.client.host if request.client else "")
+        if self._is_proxy(client):
+            # Each proxy appends whom it heard; what stands left of the first stranger is hearsay.
+            named = [
+                n for field in request.headers.getlist("x-forwarded-for") for n in field.split(",")
+            ]
+            client = next(
+                (a for a in map(_address, reversed(named)) if not self._is_proxy(a)), None
+            )
+        elif any(header in request.headers for header in _FORWARDING):
+            return False
+        return client is not None and client.is_loopback
+
+    def _is_proxy(self, address: _IP | None) -> bool:
+        return address is not None and any(address in network for network in self._proxies)
+
+
+def _address(text: str) -> _IP | None:
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None

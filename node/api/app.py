@@ -15,18 +15,19 @@ from functools import partial
 
 import structlog
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from node.api import docs_page
+from node.api import docs_page, openapi
 from node.api.docs_page import DocumentedRoute
 from node.api.import_routes import ImportRoutes
 from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
-from node.api.problems import problem_response
+from node.api.problems import plain_problem, problem_response
 from node.api.registration_routes import RegistrationRoutes
-from node.errors import NotFound, XibiaoError
+from node.errors import XibiaoError
 from node.telemetry import Metrics, request_id
 
 _log = structlog.get_logger(__name__)
@@ -37,15 +38,25 @@ SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
+IDENTIFIERS, IMPORTS = "/api/v1/identifiers", "/api/v1/imports"
+# What Starlette refuses by itself: status -> code and texts.
+_REFUSALS = {
+    400: ("malformed_request", "请求格式有误", "The request is malformed"),
+    404: ("no_path", "没有此地址", "No such path"),
+    405: ("method_not_allowed", "此地址不支持该方法", "This path does not support the method"),
+}
+_REFUSED = ("refused", "请求被拒绝", "The request was refused")
+# Method, path, handler, and a line about it in both languages.
+_Route = tuple[str, str, Handler, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Faces:
-    """The groups of handlers an application is made of."""
+    """The groups of handlers an application is made of; None: not in this process."""
 
-    registration: RegistrationRoutes
-    imports: ImportRoutes
-    log: LogRoutes
+    registration: RegistrationRoutes | None
+    imports: ImportRoutes | None
+    log: LogRoutes | None
     operations: OperationRoutes
 
 
@@ -57,7 +68,7 @@ def create_app(faces: Faces, metrics: Metrics, *, version: str) -> ASGIApp:
         version=version,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
     )
     routes = _routes(faces)
     for method, path, handler, summary in routes:
@@ -70,46 +81,68 @@ def create_app(faces: Faces, metrics: Metrics, *, version: str) -> ASGIApp:
             response_class=Response,
             name=f"{method} {path}",
         )
-    page = docs_page.render(
-        app.title,
-        version,
-        [DocumentedRoute(m, path, summary, h.__doc__ or "") for m, path, h, summary in routes],
-    )
+    documented = [DocumentedRoute(m, path, text, h.__doc__ or "") for m, path, h, text in routes]
+    page = docs_page.render(app.title, version, documented)
+    description = openapi.render(app.title, version, documented)
     app.add_route("/api/docs", partial(_documentation, page), methods=["GET"])
-    app.add_exception_handler(404, _unknown_path)
+    app.add_route("/api/openapi.json", partial(_description, description), methods=["GET"])
+    app.add_exception_handler(HTTPException, partial(_framework_refusal, faces))
+    registration = faces.registration
     hot: Mapping[tuple[str, str], Handler] = {
         ("POST", path): edge.guard(path, handler)
-        for path, handler in (
-            ("/api/v1/identifiers", faces.registration.register),
-            ("/api/v1/identifiers:batch", faces.registration.register_batch),
-        )
+        for path, handler in (() if registration is None else _hot_routes(registration))
     }
     return _dispatch(app, hot)
 
 
-def _routes(faces: Faces) -> list[tuple[str, str, Handler, str]]:
-    r, i, log, o = faces.registration, faces.imports, faces.log, faces.operations
-    identifiers, imports = "/api/v1/identifiers", "/api/v1/imports"
+def _hot_routes(registration: RegistrationRoutes) -> tuple[tuple[str, Handler], ...]:
+    return (
+        (IDENTIFIERS, registration.register),
+        (IDENTIFIERS + ":batch", registration.register_batch),
+    )
+
+
+def _routes(faces: Faces) -> list[_Route]:
+    operations = faces.operations
     return [
-        ("POST", identifiers, r.register, "登记一个标识 / Register one identifier"),
-        ("POST", identifiers + ":batch", r.register_batch, "批量登记 / Register many"),
-        ("POST", identifiers + ":reserve", r.reserve, "预留标识 / Reserve identifiers"),
-        ("GET", identifiers + "/{identifier:path}", r.read, "查询记录 / Read a record"),
-        ("PATCH", identifiers + "/{identifier:path}", r.change, "变更记录 / Change a record"),
-        ("POST", identifiers + "/{identifier:path}", r.set_status, "暂停、恢复、注销 / Life cycle"),
-        ("POST", imports, i.upload, "上传文件 / Upload a file"),
-        ("GET", imports, i.find, "查找导入任务 / Find imports"),
-        ("GET", imports + "/{job}", i.progress, "导入进度 / Progress of an import"),
-        ("GET", imports + "/{job}/result", i.result, "结果文件 / Result file"),
-        ("POST", imports + "/{job_and_action}", i.act, "暂停、继续、确认 / Pause, resume, confirm"),
+        *(() if faces.registration is None else _registration_routes(faces.registration)),
+        *(() if faces.imports is None else _import_routes(faces.imports)),
+        *(() if faces.log is None else _log_routes(faces.log)),
+        ("GET", "/api/v1/status", operations.status, "运行状态 / Status"),
+        ("GET", "/healthz", operations.health, "存活 / Liveness"),
+        ("GET", "/readyz", operations.ready, "就绪 / Readiness"),
+        ("GET", "/metrics", operations.metrics, "指标 / Metrics"),
+    ]
+
+
+def _registration_routes(r: RegistrationRoutes) -> list[_Route]:
+    one = IDENTIFIERS + "/{identifier:path}"
+    return [
+        ("POST", IDENTIFIERS, r.register, "登记一个标识 / Register one identifier"),
+        ("POST", IDENTIFIERS + ":batch", r.register_batch, "批量登记 / Register many"),
+        ("POST", IDENTIFIERS + ":reserve", r.reserve, "预留标识 / Reserve identifiers"),
+        ("GET", one, r.read, "查询记录 / Read a record"),
+        ("PATCH", one, r.change, "变更记录 / Change a record"),
+        ("POST", one, r.set_status, "暂停、恢复、注销 / Life cycle"),
+    ]
+
+
+def _import_routes(i: ImportRoutes) -> list[_Route]:
+    return [
+        ("POST", IMPORTS, i.upload, "上传文件 / Upload a file"),
+        ("GET", IMPORTS, i.find, "查找导入任务 / Find imports"),
+        ("GET", IMPORTS + "/{job}", i.progress, "导入进度 / Progress of an import"),
+        ("GET", IMPORTS + "/{job}/result", i.result, "结果文件 / Result file"),
+        ("POST", IMPORTS + "/{job_and_action}", i.act, "暂停、继续、确认 / Pause, resume, confirm"),
+    ]
+
+
+def _log_routes(log: LogRoutes) -> list[_Route]:
+    return [
         ("GET", "/log/checkpoint", log.checkpoint, "日志检查点 / Checkpoint"),
         ("GET", "/log/vkey", log.verifier_key, "日志公钥 / Verifier key"),
         ("GET", "/log/tile/{path:path}", log.resource, "日志分片 / Tiles"),
         ("GET", "/log/proof/{identifier:path}", log.proof, "登记凭证 / Receipt"),
-        ("GET", "/api/v1/status", o.status, "运行状态 / Status"),
-        ("GET", "/healthz", o.health, "存活 / Liveness"),
-        ("GET", "/readyz", o.ready, "就绪 / Readiness"),
-        ("GET", "/metrics", o.metrics, "指标 / Metrics"),
     ]
 
 
@@ -151,11 +184,33 @@ class _Edge:
 
 async def _documentation(page: bytes, _request: Request) -> Response:
     headers = {"content-security-policy": docs_page.content_policy()}
-    return HTMLResponse(page, headers=headers)
+    return _secured(HTMLResponse(page, headers=headers))
 
 
-async def _unknown_path(_request: Request, _error: Exception) -> Response:
-    return problem_response(NotFound("没有此地址", "No such path", code="no_path"))
+async def _description(document: bytes, _request: Request) -> Response:
+    return _secured(Response(document, media_type="application/json"))
+
+
+async def _framework_refusal(faces: Faces, request: Request, error: Exception) -> Response:
+    """Answer a request that Starlette found no handler for, or could not read."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    path = request.scope["path"]
+    if status == 404 and faces.registration is None and path.startswith((IDENTIFIERS, IMPORTS)):
+        zh = "此进程没有 api 角色,不提供登记和导入"
+        en = "This process lacks the role api: it neither registers nor imports"
+        response = plain_problem(404, "role_not_here", zh, en)
+    else:
+        response = plain_problem(status, *_REFUSALS.get(status, _REFUSED))
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return _secured(response)
+
+
+def _secured(response: Response) -> Response:
+    """Add the security headers that a response does not set itself."""
+    for name, value in SECURITY_HEADERS:
+        response.headers.setdefault(name.decode(), value.decode())
+    return response
 
 
 def _dispatch(app: ASGIApp, hot: Mapping[tuple[str, str], Handler]) -> ASGIApp:

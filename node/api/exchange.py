@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from node.errors import InvalidInput, LimitExceeded, Problem
+from node.errors import InvalidInput, LimitExceeded, Overloaded, Problem
 from node.registration.requests import MAX_KEY_LENGTH, IdempotencyKey
 
 T = TypeVar("T")
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Return the body; raise LimitExceeded as soon as it is known to pass `limit` bytes."""
+class BodyBudget:
+    """Bounds the bytes of all bodies that a process reads and works on at the same time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+
+    @asynccontextmanager
+    async def body(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """Read a body of at most `limit` bytes and account for it until the block ends.
+
+        Only what has arrived counts, so a slow client holds no more than it has sent. Raises
+        LimitExceeded for this body, Overloaded when all together are too large.
+        """
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if self._held + size > self._limit:
+                raise Overloaded(retry_after_s=1)
+            self._held += size
+            taken += size
+
+        try:
+            yield await read_body(request, limit, take)
+        finally:
+            self._held -= taken
+
+
+def _take_nothing(_size: int) -> None:
+    return None
+
+
+async def read_body(
+    request: Request, limit: int, take: Callable[[int], None] = _take_nothing
+) -> bytes:
+    """Return the body; raise LimitExceeded as soon as it is known to pass `limit` bytes.
+
+    `take` is told the size of each part that arrives, and may raise.
+    """
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -26,6 +66,7 @@ async def read_body(request: Request, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise _too_large(limit)
+        take(len(part))
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 

@@ -37,7 +37,8 @@ class ImportRoutes:
         """Take a CSV, XLSX or NDJSON file as the raw body; answers 202 with the job.
 
         Query: `filename`, `dry_run=true`, `mode=assign` (rows without an identifier get one),
-        `confirm=KIND` (repeatable). The same Idempotency-Key returns the same job.
+        `confirm=KIND` (repeatable). The same Idempotency-Key returns the same job; with another
+        file or other options it is a mismatch.
         """
         actor = self._access.actor(request)
         query = request.query_params
@@ -55,19 +56,20 @@ class ImportRoutes:
         return json_response(job, 202)
 
     async def find(self, request: Request) -> Response:
-        """List the newest imports, or find those of a file by `?sha256=`."""
-        self._access.actor(request)
-        return json_response({"imports": await self._jobs.find(request.query_params.get("sha256"))})
+        """List the newest imports of the caller, or those of a file by `?sha256=`."""
+        actor = self._access.actor(request)
+        found = await self._jobs.find(request.query_params.get("sha256"), actor=actor)
+        return json_response({"imports": found})
 
     async def progress(self, request: Request) -> Response:
         """Return where an import stands."""
-        self._access.actor(request)
-        return json_response(await self._jobs.progress(request.path_params["job"]))
+        actor = self._access.actor(request)
+        return json_response(await self._jobs.progress(request.path_params["job"], actor=actor))
 
     async def result(self, request: Request) -> Response:
         """Return the file with 状态, 原因 and 建议 added."""
-        self._access.actor(request)
-        path, filename = await self._jobs.result(request.path_params["job"])
+        actor = self._access.actor(request)
+        path, filename = await self._jobs.result(request.path_params["job"], actor=actor)
         disposition = f"attachment; filename*=UTF-8''{quote(filename)}"
         return FileResponse(
             path,
@@ -80,9 +82,9 @@ class ImportRoutes:
         actor = self._access.actor(request)
         job, _, action = request.path_params["job_and_action"].rpartition(":")
         if action == "pause":
-            return json_response(await self._jobs.pause(job))
+            return json_response(await self._jobs.pause(job, actor=actor))
         if action == "resume":
-            return json_response(await self._jobs.resume(job))
+            return json_response(await self._jobs.resume(job, actor=actor))
         if action == "confirm":
             body = await read_body(request, 65_536)
             kinds = decode(body, _confirmation).kinds

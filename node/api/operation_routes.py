@@ -1,27 +1,31 @@
 """Status, health, readiness and metrics: they tell the truth or say that they cannot.
 
-`/healthz`: this process runs its loop. `/readyz`: it can register and resolve durably right now
-(database answers, schema known, log not falling behind); 503 with the reasons otherwise.
+`/healthz`: this process runs its loop. `/readyz`: each role of this process can do its work right
+now; 503 with the reasons otherwise: `draining`, `lookup_blind` (the log cannot be followed),
+`database_unavailable`, `log_behind` (a change waits for the sequencer, wherever that runs, for more
+than `LOG_BEHIND_S`, or too many do).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api.access_control import AccessControl
 from node.api.exchange import json_response
+from node.domain import log_entry
 from node.domain.record import Status
 from node.errors import XibiaoError
 from node.storage import edge_queries, log_queries, statistics_queries
-from node.storage.engine import Database
+from node.storage.engine import Database, ReadScope
 from node.telemetry import METRICS_CONTENT_TYPE, Metrics
 
 CHECK_TIMEOUT_S = 3.0
+LOG_BEHIND_S = 5
 
 
 class OperationRoutes:
@@ -37,8 +41,11 @@ class OperationRoutes:
         roles: tuple[str, ...],
         origin: str,
         pending_limit: int,
+        needs_log: bool,
         resolutions: Callable[[], int],
+        can_look_up: Callable[[], bool],
     ) -> None:
+        """Take what to report of; `needs_log`: this process is not ready while the log is late."""
         self._access = access
         self._database = database
         self._metrics = metrics
@@ -46,7 +53,9 @@ class OperationRoutes:
         self._roles = roles
         self._origin = origin
         self._pending_limit = pending_limit
+        self._needs_log = needs_log
         self._resolutions = resolutions
+        self._can_look_up = can_look_up
         self.draining = False
 
     async def health(self, _request: Request) -> Response:
@@ -61,13 +70,23 @@ class OperationRoutes:
 
     async def _reasons(self) -> list[str]:
         reasons = ["draining"] if self.draining else []
+        if not self._can_look_up():
+            reasons.append("lookup_blind")
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S), self._database.read() as scope:
-                await log_queries.state(scope)
-                pending = await log_queries.pending_count(scope, self._pending_limit + 1)
+                is_behind = await self._is_behind(scope)
         except (XibiaoError, TimeoutError):
             return [*reasons, "database_unavailable"]
-        return [*reasons, "log_behind"] if pending > self._pending_limit else reasons
+        return [*reasons, "log_behind"] if is_behind and self._needs_log else reasons
+
+    async def _is_behind(self, scope: ReadScope) -> bool:
+        if await log_queries.pending_count(scope, self._pending_limit + 1) > self._pending_limit:
+            return True
+        oldest = await statistics_queries.oldest_pending_leaf(scope)
+        if oldest is None:
+            return False
+        made_at = datetime.fromisoformat(log_entry.decode(oldest).at)
+        return self._clock() - made_at > timedelta(seconds=LOG_BEHIND_S)
 
     async def status(self, request: Request) -> Response:
         """Return the figures of the node. Any key may read them, and whoever is on the machine."""

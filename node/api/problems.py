@@ -83,8 +83,13 @@ def problem_response(error: XibiaoError) -> Response:
 
 def refusal_response(result: ItemResult) -> Response:
     """Return the answer to a single registration that was refused."""
-    status = _STATUS_OF_CODE.get(result.code, 422)
+    status = _STATUS_OF_CODE.get(result.code) or _STATUS_OF_CODE.get(result.error, 422)
     return _response(status, result.code, result.zh, result.en, result.problems)
+
+
+def plain_problem(status: int, code: str, zh: str, en: str) -> Response:
+    """Return the answer to a request that never came to one of our handlers."""
+    return _response(status, code, zh, en, ())
 
 
 def _response(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api.access_control import AccessControl
-from node.api.exchange import decode, idempotency_key, json_response, read_body
+from node.api.exchange import BodyBudget, decode, idempotency_key, json_response
 from node.api.log_reader import LogReader
 from node.api.problems import refusal_response
 from node.domain.record import Action
-from node.errors import NotFound
+from node.errors import NotFound, XibiaoError
 from node.registration.admission import identify
 from node.registration.backpressure import Backpressure
 from node.registration.coalescer import Coalescer
@@ -32,6 +33,8 @@ from node.registration.requests import (
 )
 from node.storage import record_queries
 from node.storage.engine import Database
+
+_logger = structlog.get_logger(__name__)
 
 _item = msgspec.json.Decoder(Item)
 _batch = msgspec.json.Decoder(Batch)
@@ -61,6 +64,7 @@ class RegistrationRoutes:
         log: LogReader,
         directory: Directory,
         database: Database,
+        bodies: BodyBudget,
         *,
         single_limit: int,
         batch_limit: int,
@@ -73,37 +77,53 @@ class RegistrationRoutes:
         self._log = log
         self._directory = directory
         self._database = database
+        self._bodies = bodies
         self._single_limit = single_limit
         self._batch_limit = batch_limit
 
     async def register(self, request: Request) -> Response:
-        """Register one identifier; durable when answered. `?wait=proof` waits for its receipt."""
+        """Register one identifier; durable when answered.
+
+        `?wait=proof` waits for its receipt and adds it as `proof`, null if the log took too long.
+        """
         actor = self._access.actor(request)
         self._backpressure.check()
-        body = await read_body(request, self._single_limit)
-        registration = Registration(
-            [decode(body, _item)], actor, "api", idempotency_key(request, body)
-        )
-        await self._coalescer.submit(registration)
+        async with self._bodies.body(request, self._single_limit) as body:
+            registration = Registration(
+                [decode(body, _item)], actor, "api", idempotency_key(request, body)
+            )
+            await self._coalescer.submit(registration)
         result = registration.results[0]
         if result.outcome == "refused":
             return refusal_response(result)
         if request.query_params.get("wait") == "proof":
-            proof = await self._log.await_receipt(result.identifier, PROOF_WAIT_S)
-            built = msgspec.to_builtins(result) | {"proof": proof.decode()}
+            built = msgspec.to_builtins(result) | {"proof": await self._proof(result.identifier)}
             return json_response(built, SUCCESS[result.outcome])
         return json_response(result, SUCCESS[result.outcome])
+
+    async def _proof(self, identifier: str) -> str | None:
+        """Return the receipt if it comes in time: the registration is durable whatever happens."""
+        try:
+            return (await self._log.await_receipt(identifier, PROOF_WAIT_S)).decode()
+        except XibiaoError as error:
+            _logger.warning("proof_not_awaited", code=error.code)
+            return None
 
     async def register_batch(self, request: Request) -> Response:
         """Register many identifiers, each judged for itself; answers 200 with a result per item."""
         actor = self._access.actor(request)
-        with self._backpressure.batch():
-            body = await read_body(request, self._batch_limit)
-            batch = decode(body, _batch)
-            results = await self._registrar.register(
-                batch.items, actor=actor, source_kind="batch", key=idempotency_key(request, body)
-            )
-            return json_response({"results": results})
+        self._backpressure.check()
+        # A place is taken when all has arrived: slow clients must not keep the others out.
+        async with self._bodies.body(request, self._batch_limit) as body:
+            with self._backpressure.batch():
+                batch = decode(body, _batch)
+                results = await self._registrar.register(
+                    batch.items,
+                    actor=actor,
+                    source_kind="batch",
+                    key=idempotency_key(request, body),
+                )
+        return json_response({"results": results})
 
     async def read(self, request: Request) -> Response:
         """Return a record as its owner sees it."""
@@ -143,13 +163,13 @@ class RegistrationRoutes:
     async def change(self, request: Request) -> Response:
         """Change attributes, parents or values; the body names the reason."""
         actor = self._access.actor(request)
-        body = await read_body(request, self._single_limit)
-        result = await self._life_cycle.change(
-            request.path_params["identifier"],
-            decode(body, _change),
-            actor=actor,
-            key=idempotency_key(request, body),
-        )
+        async with self._bodies.body(request, self._single_limit) as body:
+            result = await self._life_cycle.change(
+                request.path_params["identifier"],
+                decode(body, _change),
+                actor=actor,
+                key=idempotency_key(request, body),
+            )
         return json_response(result)
 
     async def set_status(self, request: Request) -> Response:
@@ -159,19 +179,19 @@ class RegistrationRoutes:
         action = ACTIONS.get(verb)
         if action is None:
             raise NotFound("没有此操作", "No such action", code="no_action")
-        body = await read_body(request, self._single_limit)
-        result = await self._life_cycle.set_status(
-            text, action, decode(body, _status), actor=actor, key=idempotency_key(request, body)
-        )
+        async with self._bodies.body(request, self._single_limit) as body:
+            result = await self._life_cycle.set_status(
+                text, action, decode(body, _status), actor=actor, key=idempotency_key(request, body)
+            )
         return json_response(result)
 
     async def reserve(self, request: Request) -> Response:
         """Reserve identifiers: named ones, or `count` to be minted."""
         actor = self._access.actor(request)
-        body = await read_body(request, self._single_limit)
-        results: tuple[ItemResult, ...] = await self._life_cycle.reserve(
-            decode(body, _reserve), actor=actor, key=idempotency_key(request, body)
-        )
+        async with self._bodies.body(request, self._single_limit) as body:
+            results: tuple[ItemResult, ...] = await self._life_cycle.reserve(
+                decode(body, _reserve), actor=actor, key=idempotency_key(request, body)
+            )
         return json_response({"results": results}, 201)
 
 

@@ -44,6 +44,10 @@ def _http(config: Config) -> Iterator[Problem]:
         zh = "须为不带路径的 http(s) 网址,例如 https://id.example.cn"
         en = "must be an http(s) address without a path, such as https://id.example.cn"
         yield Problem("http.public_url", "url", zh, en, config.http.public_url.rstrip("/"))
+    if config.http.max_body.together < max(config.http.max_body.batch, config.http.max_body.single):
+        zh = "不能小于 http.max_body.single 和 batch,否则最大的请求永远被拒绝"
+        en = "must not be below http.max_body.single and batch, or the largest is always refused"
+        yield Problem("http.max_body.together", "too_small", zh, en)
     for network in config.http.trusted_proxies:
         try:
             ip_network(network)

@@ -60,6 +60,8 @@ class MaxBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     single: Size = Size(1 << 20)
     # `identifiers:batch`.
     batch: Size = Size(64 << 20)
+    # All bodies being read or worked on at once in a process; above this, overload is answered.
+    together: Size = Size(256 << 20)
 
 
 class HTTP(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,6 +152,8 @@ class Import(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_cell: Size = Size(32 << 10)
     # Processes that analyse rows.
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
+    # How long uploads and result files are kept after their import has ended.
+    retention: Duration = Duration(days=90)
 
 
 class Shutdown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,11 @@
 - `genealogy`, `duplicates`, `file_review`   rows against each other and against the register
 - `findings`, `finding_texts`   what was noticed, what follows, and the sentences shown
 - `result_file`           the same file back with 状态, 原因, 建议
+- `prepare`, `worker_processes`   admit and seal a chunk's rows; the processes that do it
+- `draft_spool`           the rows on disk between the two passes
+- `job`                   a job as its owner sees it: upload, follow, pause, resume, confirm
+- `importer`, `job_run`   the loop that runs jobs, and one run of one job
+- `job_state`, `job_files`, `row_outcomes`   what is kept of a job: state, files, counts
 
-Everything here is pure or reads one file; the database is only known to `job`, which drives it.
+Only `job`, `importer` and `job_run` know the database; all else is pure or reads one file.
 """

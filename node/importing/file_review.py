@@ -44,6 +44,7 @@ class FileReview:
         self._duplicates = Duplicates()
         self._genealogy = Genealogy()
         self._verdicts: dict[str, list[Verdict]] = {}
+        self._undecided: list[RowDraft] = []
         self._kept: dict[int, RowDraft] = {}
 
     def survey(self, analysis: ChunkAnalysis) -> None:
@@ -67,6 +68,8 @@ class FileReview:
             self._duplicates.compare(agreed)
         elif not self._duplicates.claim(agreed):
             return
+        if state == "held" and self._confirmed:
+            self._undecided.append(draft)
         self._genealogy.add(draft.identifier, facts, draft.parents, state=state)
 
     def unknown_parents(self) -> list[str]:
@@ -84,7 +87,17 @@ class FileReview:
         registered children took of them, where known.
         """
         self._decisions = decide([self._evidence], self._titles)
+        self._lift_decided()
         self._verdicts = self._genealogy.judge(registered, taken_kg)
+
+    def _lift_decided(self) -> None:
+        """Let lots stand whose confirmed proposal only the whole file could make."""
+        for draft in self._undecided:
+            agreed = confirm_kinds(settle(draft, self._decisions), self._confirmed)
+            if self.outcome(agreed) is Outcome.REGISTER:
+                facts = facts_of(agreed.attributes)
+                # Its edges are there since the first pass.
+                self._genealogy.add(agreed.identifier, facts, (), state="stands")
 
     def open_parents(self) -> dict[str, tuple[str, ...]]:
         """Return, after `conclude`, the open edges of each lot that may be registered now."""

@@ -86,8 +86,13 @@ def outcome(findings: Collection[Finding], confirmed: Collection[str] = ()) -> O
 def _answered(finding: Finding, confirmed: Collection[str]) -> bool:
     if finding.kind == PENDING_EDGE:
         return True
-    has_answer = finding.proposed or finding.kind not in _NEEDS_PROPOSAL
-    return finding.kind in confirmed and bool(has_answer)
+    return finding.kind in confirmed and is_confirmable(finding)
+
+
+def is_confirmable(finding: Finding) -> bool:
+    """Tell whether a row held for this finding goes on once a person confirms its kind."""
+    has_answer = bool(finding.proposed) or finding.kind not in _NEEDS_PROPOSAL
+    return finding.action == Action.CONFIRM and finding.kind != PENDING_EDGE and has_answer
 
 
 def confirm_kinds(draft: RowDraft, confirmed: Collection[str]) -> RowDraft:

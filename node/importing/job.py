@@ -1,43 +1,41 @@
-"""Import jobs: take an upload, run it in the background, survive crashes, answer for progress.
+"""Import jobs as their owners see them: upload, find, follow, pause, resume, confirm.
 
 A job's folder under `<data>/imports/<id>` holds the file as uploaded and, at the end, the result
 file. What must survive is in the database: the job's state, and in one transaction with each
-chunk's registrations the outcomes of its rows. A restarted node takes unfinished jobs up again.
+chunk's registrations the outcomes of its rows. Running the jobs is the `importer`'s part.
+
+Invariant: a job exists only for its owner and for administrators; to others it is not found.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
 import msgspec
 import structlog
 
 from node.config import Config
-from node.errors import LimitExceeded, NotFound, Unavailable, WrongState, XibiaoError
-from node.importing.job_run import JobRun, Paused, RunParts
-from node.importing.job_state import ImportOptions, JobView, Progress
+from node.errors import IdempotencyMismatch, NotFound, Overloaded, WrongState
+from node.importing.importer import Importer
+from node.importing.job_files import JobFolder, Upload, received
+from node.importing.job_run import RunParts
+from node.importing.job_state import ImportOptions, JobView, Progress, decode_actor, encode_actor
 from node.importing.limits import Limits
-from node.importing.prepare import worker_is_ready
-from node.importing.worker_processes import worker_pool
+from node.importing.worker_processes import WorkerProcesses
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.keys_on_disk import NodeKeys
 from node.registration.minting import Minter
 from node.registration.register import Registrar, moment
-from node.registration.requests import Actor
+from node.registration.requests import Actor, Role
 from node.storage import import_queries
-from node.storage.engine import Database
+from node.storage.engine import Database, ReadScope, WriteScope
 from node.storage.import_queries import StoredJob
 from node.telemetry import Metrics
 
@@ -45,10 +43,13 @@ __all__ = ["ImportJobs", "ImportOptions"]
 
 _log = structlog.get_logger(__name__)
 
-IDLE_S = 2.0
 RUNNING = ("queued", "analysing", "registering")
 # What a job may be told to do next, by state.
 RESUMABLE = ("paused", "failed")
+CONFIRMABLE = ("waiting", "done", *RESUMABLE)
+# Jobs of one actor that have not ended, and jobs in one answer.
+MAX_UNFINISHED, MAX_SHOWN = 20, 100
+BUSY_RETRY_S = 30
 
 
 class RegisterParts(Protocol):
@@ -63,49 +64,23 @@ class RegisterParts(Protocol):
     metrics: Metrics
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """The files of one job."""
-
-    path: Path
-
-    @property
-    def source(self) -> Path:
-        """The file as uploaded."""
-        return self.path / "source"
-
-    @property
-    def spool(self) -> Path:
-        """Drafts between the two passes; worthless after a restart."""
-        return self.path / "spool"
-
-    @property
-    def result(self) -> Path:
-        """The same file with 状态, 原因, 建议."""
-        return self.path / "result"
-
-
 class ImportJobs:
-    """All jobs of a node; one runs at a time, the others wait their turn."""
+    """All jobs of a node; `run` runs them one at a time, in one process of a data directory."""
 
     def __init__(
         self,
-        parts: RunParts,
-        folder: Path,
+        database: Database,
+        importer: Importer,
+        root: Path,
         clock: Callable[[], datetime],
         *,
         max_file: int,
-        workers: int,
     ) -> None:
-        self._parts = parts
-        self._database = parts.database
-        self._folder = folder
+        self._database = database
+        self._importer = importer
+        self._root = root
         self._clock = clock
         self._max_file = max_file
-        self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
-        self._wake = asyncio.Event()
-        self._runs: dict[str, JobRun] = {}
 
     @classmethod
     def build(
@@ -131,8 +106,18 @@ class ImportJobs:
             limits=limits,
             pending_limit=config.sequencer.pending_limit,
         )
-        folder = config.data_dir / "imports"
-        return cls(parts, folder, clock, max_file=settings.max_file, workers=settings.workers)
+        root = config.data_dir / "imports"
+        workers = WorkerProcesses(settings.workers)
+        importer = Importer(parts, root, workers, clock, retention=settings.retention)
+        return cls(register.database, importer, root, clock, max_file=settings.max_file)
+
+    async def run(self) -> None:
+        """Run queued jobs for ever."""
+        await self._importer.run()
+
+    async def stop(self) -> None:
+        """End the worker processes; an interrupted job goes on at the next start."""
+        self._importer.stop()
 
     async def create(
         self,
@@ -143,24 +128,36 @@ class ImportJobs:
         actor: Actor,
         key: str,
     ) -> JobView:
-        """Store an upload and queue its job; the same `key` of an actor returns the first job."""
+        """Store an upload and queue its job; the same `key` of an actor returns the first job.
+
+        Raises IdempotencyMismatch when the key came with another file or other options,
+        LimitExceeded for a file too large, Overloaded while the actor has too many unfinished jobs.
+        """
         job_id = _job_id(actor, key)
-        if key and (known := await self._find(job_id)) is not None:
-            return self._view(known)
-        folder = Folder(self._folder / job_id)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        self._warm_up()
-        digest, size = await _store_upload(upload, folder.source, self._max_file)
+        async with self._database.read() as scope:
+            if await import_queries.find(scope, job_id) is None:
+                await _require_room(scope, actor, MAX_UNFINISHED - 1)
+        self._importer.expect_job()
+        async with received(upload, self._root, self._max_file) as draft:
+            job = self._new_job(job_id, filename, options, actor, draft)
+            async with self._database.write() as scope:
+                job = await self._queue(scope, job, actor, draft)
+        self._importer.wake()
+        return self._view(job)
+
+    def _new_job(
+        self, job_id: str, filename: str, options: ImportOptions, actor: Actor, draft: Upload
+    ) -> StoredJob:
         at = moment(self._clock)
-        job = StoredJob(
+        asked = tuple(sorted(set(options.confirmed)))
+        options = msgspec.structs.replace(options, confirmed=asked, confirmed_at_upload=asked)
+        return StoredJob(
             id=job_id,
             state="queued",
             filename=filename,
-            sha256=digest,
-            size_bytes=size,
-            actor=msgspec.json.encode(
-                {"id": actor.id, "role": actor.role, "prefixes": sorted(actor.prefixes)}
-            ).decode(),
+            sha256=draft.sha256,
+            size_bytes=draft.size,
+            actor=encode_actor(actor),
             options=msgspec.json.encode(options).decode(),
             progress=msgspec.json.encode(Progress()).decode(),
             next_chunk=0,
@@ -168,205 +165,143 @@ class ImportJobs:
             created_at=at,
             updated_at=at,
         )
-        async with self._database.write() as scope:
-            await import_queries.add(scope, job)
-        self._wake.set()
-        return self._view(job)
 
-    async def find(self, sha256: str | None) -> list[JobView]:
-        """Return the newest job of a file by its digest, or the newest jobs of all."""
+    async def _queue(
+        self, scope: WriteScope, job: StoredJob, actor: Actor, draft: Upload
+    ) -> StoredJob:
+        """Store a job with its source, or return the one that has its id already.
+
+        The source is in its place before the commit, so that no importer finds a job without it.
+        """
+        folder = JobFolder(self._root / job.id)
+        if await import_queries.add_if_new(scope, job):
+            await _require_room(scope, actor, MAX_UNFINISHED)
+            await asyncio.to_thread(draft.move_to, folder)
+            return job
+        known = await import_queries.find(scope, job.id)
+        if known is None or not _is_same_request(known, job):
+            raise IdempotencyMismatch
+        if known.state in ("done", "failed") and not folder.source.exists():
+            # Its files were removed after the retention: run again to have a result to show.
+            await asyncio.to_thread(draft.move_to, folder)
+            await self._restart(scope, known, confirmed=())
+            return await import_queries.find(scope, job.id) or known
+        return known
+
+    async def find(self, sha256: str | None, *, actor: Actor) -> list[JobView]:
+        """Return the newest jobs, or those of a file by its digest, newest first.
+
+        A producer sees its own, an administrator everybody's.
+        """
+        owner = "" if actor.role is Role.ADMINISTRATOR else actor.id
         async with self._database.read() as scope:
-            if sha256 is None:
-                jobs = await import_queries.recent(scope, 50)
-            else:
-                found = await import_queries.latest_of_file(scope, sha256)
-                jobs = [found] if found else []
+            jobs = await import_queries.newest(
+                scope, MAX_SHOWN, sha256=sha256 or "", actor_id=owner
+            )
         return [self._view(job) for job in jobs]
 
-    async def progress(self, job_id: str) -> JobView:
+    async def progress(self, job_id: str, *, actor: Actor) -> JobView:
         """Return where a job stands; raise NotFound."""
-        return self._view(await self._get(job_id))
+        return self._view(await self._get(job_id, actor))
 
-    async def result(self, job_id: str) -> tuple[Path, str]:
+    async def result(self, job_id: str, *, actor: Actor) -> tuple[Path, str]:
         """Return the result file and a name for it; raise WrongState while there is none."""
-        job = await self._get(job_id)
-        path = Folder(self._folder / job.id).result
+        job = await self._get(job_id, actor)
+        path = JobFolder(self._root / job.id).result
         if not path.exists():
-            raise WrongState("结果文件尚未生成", "The result file is not ready yet")
+            raise WrongState("没有结果文件:尚未生成或已过保存期", "No result file yet, or no more")
         stem, dot, ending = job.filename.rpartition(".")
         return path, f"{stem}.结果.{ending}" if dot else f"{job.filename}.结果"
 
-    async def pause(self, job_id: str) -> JobView:
+    async def pause(self, job_id: str, *, actor: Actor) -> JobView:
         """Stop a job after its current chunk."""
-        job = await self._get(job_id)
+        job = await self._get(job_id, actor)
         if job.state not in RUNNING:
             raise WrongState(f"任务状态为 {job.state}", f"The import is {job.state}")
-        run = self._runs.get(job_id)
+        run = self._importer.running(job_id)
         if run is not None:
             run.pause()
         else:
             await self._set_state(job, "paused")
-        return self._view(await self._get(job_id))
+        return self._view(await self._get(job_id, actor))
 
-    async def resume(self, job_id: str) -> JobView:
+    async def resume(self, job_id: str, *, actor: Actor) -> JobView:
         """Queue a paused or failed job again; it goes on behind its last durable chunk."""
-        job = await self._get(job_id)
+        job = await self._get(job_id, actor)
         if job.state in RESUMABLE:
+            self._require_source(job)
             await self._set_state(job, "queued")
-            self._wake.set()
-        return self._view(await self._get(job_id))
+            self._importer.wake()
+        return self._view(await self._get(job_id, actor))
 
     async def confirm(self, job_id: str, kinds: tuple[str, ...], *, actor: Actor) -> JobView:
         """Accept the proposals of some kinds of finding and run the file again.
 
         Rows registered before are recognised as such; only the rows held for these kinds change.
         """
-        job = await self._get(job_id)
-        if job.state not in ("waiting", "done", *RESUMABLE):
+        job = await self._get(job_id, actor)
+        if job.state not in CONFIRMABLE:
             raise WrongState("请等待任务结束", "Wait until the import has ended")
-        options = msgspec.json.decode(job.options, type=ImportOptions)
-        merged = tuple(sorted({*options.confirmed, *kinds}))
-        confirmed = msgspec.structs.replace(options, confirmed=merged, second_run=True)
+        self._require_source(job)
         async with self._database.write() as scope:
-            await import_queries.set_options(scope, job_id, msgspec.json.encode(confirmed).decode())
-            await import_queries.restart(scope, job_id)
+            await self._restart(scope, job, confirmed=kinds)
         _log.info("import_confirmed", job=job_id, kinds=kinds, actor=actor.id)
-        self._wake.set()
-        return self._view(await self._get(job_id))
+        self._importer.wake()
+        return self._view(await self._get(job_id, actor))
 
-    async def run(self) -> None:
-        """Run queued jobs for ever, those a crash interrupted first.
+    async def _restart(
+        self, scope: WriteScope, job: StoredJob, *, confirmed: tuple[str, ...]
+    ) -> None:
+        options = msgspec.json.decode(job.options, type=ImportOptions)
+        merged = tuple(sorted({*options.confirmed, *confirmed}))
+        again = msgspec.structs.replace(options, confirmed=merged, second_run=True)
+        await import_queries.set_options(scope, job.id, msgspec.json.encode(again).decode())
+        await import_queries.restart(scope, job.id)
 
-        Only one process of a data directory does: the others wait for its lock, which the kernel
-        releases when the process ends, however it ends.
-        """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "lock").open("w") as lock:
-            while not _locked(lock):  # noqa: ASYNC110 - the kernel tells nobody
-                await asyncio.sleep(IDLE_S)
-            await self._serve()
-
-    async def _serve(self) -> None:
-        while True:
-            try:
-                async with self._database.read() as scope:
-                    jobs = await import_queries.unfinished(scope)
-                for job in jobs:
-                    await self._run_one(job)
-            except XibiaoError as error:
-                # The database is away; the job stays unfinished and is taken up again.
-                _log.warning("importer_waits", code=error.code)
-            self._wake.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), IDLE_S)
-
-    async def _run_one(self, job: StoredJob) -> None:
-        run = JobRun(self._parts, job, Folder(self._folder / job.id), self._workers_pool())
-        self._runs[job.id] = run
-        try:
-            await run.run()
-        except Paused:
-            await self._set_state(job, "paused")
-        except Unavailable:
-            raise
-        except XibiaoError as error:
-            _log.warning("import_failed", job=job.id, code=error.code)
-            await self._fail(job, f"{error.zh} / {error.en}")
-        except BrokenExecutor:
-            self._pool = None
-            _log.warning("import_worker_died", job=job.id)
-            await self._fail(
-                job, "分析进程异常结束,可继续 / A worker died; resume the import"
+    def _require_source(self, job: StoredJob) -> None:
+        if not JobFolder(self._root / job.id).source.exists():
+            raise WrongState(
+                "上传的文件已不在本节点,请重新上传",
+                "The uploaded file is no longer here; upload it again",
             )
-        except Exception:  # noqa: BLE001 - one broken file must not stop the importer
-            _log.exception("import_failed", job=job.id)
-            await self._fail(job, "内部错误 / Internal error")
-        finally:
-            del self._runs[job.id]
 
-    def _workers_pool(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = worker_pool(self._workers)
-        return self._pool
-
-    def _warm_up(self) -> None:
-        """Let the workers load their modules while the upload is still coming in."""
-        pool = self._workers_pool()
-        for _ in range(self._workers):
-            pool.submit(worker_is_ready)
-
-    async def stop(self) -> None:
-        """End the worker processes; an interrupted job goes on at the next start."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _get(self, job_id: str) -> StoredJob:
-        job = await self._find(job_id)
-        if job is None:
+    async def _get(self, job_id: str, actor: Actor) -> StoredJob:
+        async with self._database.read() as scope:
+            job = await import_queries.find(scope, job_id)
+        if job is None or not _may_see(actor, job):
             raise NotFound("没有此导入任务", "No such import")
         return job
 
-    async def _find(self, job_id: str) -> StoredJob | None:
-        async with self._database.read() as scope:
-            return await import_queries.find(scope, job_id)
-
     async def _set_state(self, job: StoredJob, state: str) -> None:
-        latest = await self._get(job.id)
         async with self._database.write() as scope:
-            await import_queries.update(
-                scope,
-                job.id,
-                state=state,
-                progress=latest.progress,
-                error="",
-                at=moment(self._clock),
-            )
-
-    async def _fail(self, job: StoredJob, error: str) -> None:
-        latest = await self._get(job.id)
-        async with self._database.write() as scope:
-            await import_queries.update(
-                scope,
-                job.id,
-                state="failed",
-                progress=latest.progress,
-                error=error,
-                at=moment(self._clock),
-            )
+            at = moment(self._clock)
+            await import_queries.set_state(scope, job.id, state=state, error="", at=at)
 
     def _view(self, job: StoredJob) -> JobView:
-        run = self._runs.get(job.id)
+        run = self._importer.running(job.id)
         stored = msgspec.json.decode(job.progress, type=Progress)
         return JobView.of(job, run.progress if run is not None else stored)
 
 
-def _locked(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _may_see(actor: Actor, job: StoredJob) -> bool:
+    return actor.role is Role.ADMINISTRATOR or decode_actor(job.actor).id == actor.id
+
+
+def _is_same_request(known: StoredJob, new: StoredJob) -> bool:
+    stored, sent = (msgspec.json.decode(job.options, type=ImportOptions) for job in (known, new))
+    return known.sha256 == new.sha256 and stored.at_upload() == sent.at_upload()
+
+
+async def _require_room(scope: ReadScope, actor: Actor, limit: int) -> None:
+    if await import_queries.count_unfinished(scope, actor.id) > limit:
+        raise Overloaded(
+            f"未结束的导入任务已达 {MAX_UNFINISHED} 个,请等待其结束",
+            f"{MAX_UNFINISHED} imports have not ended; wait for them",
+            retry_after_s=BUSY_RETRY_S,
+        )
 
 
 def _job_id(actor: Actor, key: str) -> str:
     if not key:
         return secrets.token_hex(12)
     return hashlib.sha256(f"{actor.id}\n{key}".encode()).hexdigest()[:24]
-
-
-async def _store_upload(upload: AsyncIterator[bytes], target: Path, limit: int) -> tuple[str, int]:
-    """Write an upload durably; return its SHA-256 and size. Raises LimitExceeded at `limit`."""
-    digest, size = hashlib.sha256(), 0
-    draft = target.with_name("upload")
-    with draft.open("wb") as file:
-        async for part in upload:
-            size += len(part)
-            if size > limit:
-                draft.unlink()
-                raise LimitExceeded(f"文件超过 {limit} 字节", f"The file exceeds {limit} bytes")
-            digest.update(part)
-            file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(target)
-    return digest.hexdigest(), size

@@ -3,7 +3,8 @@
 Exactly once: a chunk's registrations, its rows' outcomes and the number of the next chunk are one
 transaction. After a crash the analysis is repeated (same file, same day, same result) and
 registration goes on with the first chunk that is not durable. Registration waits while the log is
-behind, so an import never piles up work that a suspension would have to queue behind.
+behind, so an import never piles up work that a suspension would have to queue behind. Reading,
+judging and writing happen in threads, so that the node keeps answering.
 """
 
 from __future__ import annotations
@@ -11,23 +12,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from node.domain.template import encode_template
-from node.errors import Unavailable
+from node.errors import Overloaded, Unavailable
 from node.importing.chunk_analysis import ChunkAnalysis
+from node.importing.draft_spool import DraftSpool, SpooledChunk
 from node.importing.file_review import FileReview
 from node.importing.findings import RowDraft
 from node.importing.identifier_assignment import assign_identifiers
-from node.importing.job_state import ImportOptions, Progress
+from node.importing.job_files import JobFolder
+from node.importing.job_state import ImportOptions, Progress, decode_actor
 from node.importing.limits import Limits
 from node.importing.outcome_texts import row_result
 from node.importing.prepare import (
@@ -41,15 +43,15 @@ from node.importing.prepare import (
     unpack_prepared,
 )
 from node.importing.result_file import write_result
-from node.importing.row_outcomes import compared, count_into, settled
+from node.importing.row_outcomes import comes_from, compared, count_into, settled
 from node.importing.table_reader import Chunk, Table, open_table
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.minting import Minter
 from node.registration.register import ATTEMPTS, Registrar, moment
-from node.registration.requests import Actor, Role
+from node.registration.requests import ItemResult
 from node.storage import import_queries, log_queries, record_queries
-from node.storage.engine import Database, Retry
+from node.storage.engine import Database, ReadScope
 from node.storage.import_queries import StoredJob
 from node.telemetry import Metrics
 
@@ -61,22 +63,11 @@ BACKLOG_PAUSE_S = 0.05
 CHINA = timezone(timedelta(hours=8))
 
 _outcomes = msgspec.msgpack.Decoder(list[RowOutcome])
-_drafts = msgspec.msgpack.Decoder(list[RowDraft])
+_T = TypeVar("_T")
 
 
 class Paused(Exception):
     """A person asked the job to pause; everything done so far is durable."""
-
-
-class JobFiles(Protocol):
-    """Where a job's files lie."""
-
-    @property
-    def source(self) -> Path: ...
-    @property
-    def spool(self) -> Path: ...
-    @property
-    def result(self) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +86,21 @@ class RunParts:
     pending_limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpooledChunk:
-    """A chunk's drafts on disk, (row, identifier) of each, and the drafts that have findings."""
-
-    offset: int
-    length: int
-    rows: tuple[tuple[int, str], ...]
-    odd: dict[int, RowDraft]
-
-
 class JobRun:
     """Runs a job once. `progress` may be read at any time; `pause` stops after the chunk."""
 
     def __init__(
-        self, parts: RunParts, job: StoredJob, files: JobFiles, pool: ProcessPoolExecutor
+        self, parts: RunParts, job: StoredJob, files: JobFolder, pool: ProcessPoolExecutor
     ) -> None:
         self._parts = parts
         self._job = job
         self._files = files
         self._pool = pool
         self._options = msgspec.json.decode(job.options, type=ImportOptions)
-        self._actor = _actor(job.actor)
+        self._actor = decode_actor(job.actor)
+        self._file_ref = job.sha256[:16]
         self._began = time.monotonic()
         self._is_pausing = False
-        self._chunks: list[SpooledChunk] = []
         self._dry_outcomes: list[RowOutcome] = []
         self._open_parents: Mapping[str, tuple[str, ...]] = {}
         self.progress = msgspec.json.decode(job.progress, type=Progress)
@@ -132,17 +113,19 @@ class JobRun:
     async def run(self) -> None:
         """Run to the end; raises Paused, or whatever made it fail."""
         await self._enter("analysing")
-        loop = asyncio.get_running_loop()
-        table = await loop.run_in_executor(
-            None, open_table, self._files.source, self._job.filename, self._parts.limits
+        table = await asyncio.to_thread(
+            open_table, self._files.source, self._job.filename, self._parts.limits
         )
         review = FileReview(table.shape, confirmed=self._options.confirmed)
-        await self._analyse(table, review)
-        review.conclude(await self._parts.genealogy.facts(review.unknown_parents()))
-        self._open_parents = review.open_parents()
+        spool = await asyncio.to_thread(DraftSpool, self._files.spool)
+        await self._analyse(table, review, spool)
+        unknown = await asyncio.to_thread(review.unknown_parents)
+        registered = await self._parts.genealogy.facts(unknown)
+        await asyncio.to_thread(review.conclude, registered)
+        self._open_parents = await asyncio.to_thread(review.open_parents)
         await self._enter("registering")
-        await self._register(review)
-        await loop.run_in_executor(None, self._write_result, table, await self._all_outcomes())
+        await self._register(review, spool)
+        await asyncio.to_thread(self._write_result, table, await self._all_outcomes())
         self._files.spool.unlink(missing_ok=True)
         await self._enter("waiting" if self.progress.pending else "done")
 
@@ -164,57 +147,47 @@ class JobRun:
 
     # Pass one: every chunk through the pool, its drafts to the spool, its facts to the review.
 
-    async def _analyse(self, table: Table, review: FileReview) -> None:
+    async def _analyse(self, table: Table, review: FileReview, spool: DraftSpool) -> None:
         today = datetime.fromisoformat(self._job.created_at).astimezone(CHINA).date()
         self.progress.phase_total, self.progress.phase_done = self._job.size_bytes, 0
         waiting: deque[tuple[int, Future[PackedAnalysis]]] = deque()
-        with self._files.spool.open("wb") as spool:
-            for chunk in table.chunks(CHUNK_ROWS):
-                task = self._pool.submit(analyse_packed, chunk, table.shape, today)
-                waiting.append((_bytes_of(chunk), task))
-                if len(waiting) > IN_FLIGHT:
-                    await self._take_in(*waiting.popleft(), spool, review)
-            while waiting:
-                await self._take_in(*waiting.popleft(), spool, review)
-        self.progress.rows = sum(len(chunk.rows) for chunk in self._chunks)
+        async for chunk in _each(table.chunks(CHUNK_ROWS)):
+            task = self._pool.submit(analyse_packed, chunk, table.shape, today)
+            waiting.append((_bytes_of(chunk), task))
+            if len(waiting) > IN_FLIGHT:
+                await self._take_in(*waiting.popleft(), review, spool)
+        while waiting:
+            await self._take_in(*waiting.popleft(), review, spool)
+        self.progress.rows = sum(len(chunk.rows) for chunk in spool.chunks)
 
     async def _take_in(
-        self,
-        size: int,
-        task: Future[PackedAnalysis],
-        spool: BinaryIO,
-        review: FileReview,
+        self, size: int, task: Future[PackedAnalysis], review: FileReview, spool: DraftSpool
     ) -> None:
         if self._is_pausing:
             raise Paused
         packed = await asyncio.wrap_future(task)
-        analysis, data = packed.unpack(), packed.drafts
+        analysis, data = await asyncio.to_thread(packed.unpack), packed.drafts
         if self._options.assign:
             drafts = await assign_identifiers(analysis.drafts, self._actor, self._parts)
             analysis = ChunkAnalysis(drafts, analysis.facts, analysis.evidence)
             data = msgspec.msgpack.encode(drafts)
-        review.survey(analysis)
-        self._chunks.append(
-            SpooledChunk(
-                spool.tell(),
-                len(data),
-                tuple((draft.row, draft.identifier) for draft in analysis.drafts),
-                {draft.row: draft for draft in analysis.drafts if draft.findings},
-            )
-        )
-        spool.write(data)
+        await asyncio.to_thread(review.survey, analysis)
+        await asyncio.to_thread(spool.append, analysis, data)
         self.progress.phase_done += size
 
     # Pass two: prepared in the pool, stored here, in order.
 
-    async def _register(self, review: FileReview) -> None:
+    async def _register(self, review: FileReview, spool: DraftSpool) -> None:
         setting = self._setting()
-        start = self._job.next_chunk
         self.progress.phase_total, self.progress.phase_done = self.progress.rows, 0
         await self._recount()
         waiting: deque[tuple[int, Future[bytes]]] = deque()
-        for number in range(start, len(self._chunks)):
-            task = self._task(self._chunks[number], review)
+        for number, chunk in enumerate(spool.chunks):
+            # Chunks that are durable are judged too: what later rows are told depends on them.
+            judged = await asyncio.to_thread(spool.judged, chunk, review)
+            if number < self._job.next_chunk:
+                continue
+            task = self._task(chunk, judged)
             waiting.append((number, self._pool.submit(prepare_chunk, setting, task)))
             if len(waiting) > IN_FLIGHT:
                 await self._finish_chunk(*waiting.popleft())
@@ -228,15 +201,11 @@ class JobRun:
             tuple(picture.prefixes.values()),
             self._parts.tag_key,
             self._actor,
-            self._job.sha256[:16],
+            self._file_ref,
             frozenset(self._options.confirmed),
         )
 
-    def _task(self, chunk: SpooledChunk, review: FileReview) -> ChunkTask:
-        judged: dict[int, RowDraft] = {}
-        for row, identifier in chunk.rows:
-            if row in chunk.odd or not review.adds_nothing(row, identifier):
-                judged[row] = review.judge(self._draft(chunk, row))
+    def _task(self, chunk: SpooledChunk, judged: Mapping[int, RowDraft]) -> ChunkTask:
         open_parents = {
             identifier: edges
             for _, identifier in chunk.rows
@@ -250,15 +219,6 @@ class JobRun:
             open_parents,
             moment(self._parts.clock),
         )
-
-    def _draft(self, chunk: SpooledChunk, row: int) -> RowDraft:
-        draft = chunk.odd.get(row)
-        if draft is None:
-            with self._files.spool.open("rb") as spool:
-                spool.seek(chunk.offset)
-                drafts = _drafts.decode(spool.read(chunk.length))
-            draft = next(d for d in drafts if d.row == row)
-        return draft
 
     async def _finish_chunk(self, number: int, task: Future[bytes]) -> None:
         prepared = unpack_prepared(await asyncio.wrap_future(task))
@@ -275,7 +235,7 @@ class JobRun:
             self.progress = msgspec.json.decode(before, type=Progress)
             try:
                 await self._store(number, prepared)
-            except (Retry, Unavailable) as error:
+            except (Unavailable, Overloaded) as error:
                 if attempt == ATTEMPTS - 1:
                     raise Unavailable() from error
                 await asyncio.sleep(min(2.0, 0.05 * 2**attempt))
@@ -289,8 +249,9 @@ class JobRun:
         sealed = [row for _, row in prepared if row is not None]
         async with parts.database.write() as scope:
             results = await parts.registrar.store(scope, sealed, at)
+            own = await self._own(scope, results.values())
             outcomes = [
-                outcome if row is None else settled(outcome, results[id(row)], self._options)
+                outcome if row is None else settled(outcome, results[id(row)], own=own)
                 for outcome, row in prepared
             ]
             self._count(outcomes)
@@ -305,6 +266,15 @@ class JobRun:
         parts.registrar.announce()
         if state == "paused":  # asked for in another process
             raise Paused
+
+    async def _own(self, scope: ReadScope, results: Iterable[ItemResult]) -> frozenset[str]:
+        """Return the duplicates that an earlier run of this file registered itself."""
+        if not self._options.second_run:
+            return frozenset()
+        met = [result.identifier for result in results if result.outcome == "duplicate"]
+        found = await record_queries.find_within(scope, met)
+        ref = self._file_ref
+        return frozenset(key for key, record in found.items() if comes_from(record.content, ref))
 
     async def _is_stored(self, number: int) -> bool:
         async with self._parts.database.read() as scope:
@@ -342,6 +312,9 @@ class JobRun:
             self._parts.metrics.import_rows.labels(state).inc(number)
         self.progress.seconds = self._before_s + time.monotonic() - self._began
 
+    def _count_stored(self, data: bytes) -> None:
+        self._count(_outcomes.decode(data))
+
     async def _recount(self) -> None:
         """Count again what is durable; the rest of the progress starts from there."""
         rows = self.progress.rows
@@ -350,7 +323,7 @@ class JobRun:
         async with self._parts.database.read() as scope:
             stored = await import_queries.outcomes(scope, self._job.id)
         for _, data in stored:
-            self._count(_outcomes.decode(data))
+            await asyncio.to_thread(self._count_stored, data)
 
     async def _all_outcomes(self) -> list[bytes]:
         if self._options.dry_run:
@@ -369,6 +342,7 @@ def _bytes_of(chunk: Chunk) -> int:
     return sum(map(len, chunk.raw)) or sum(len(cell) for row in chunk.cells for cell in row)
 
 
-def _actor(text: str) -> Actor:
-    stored = msgspec.json.decode(text)
-    return Actor(stored["id"], Role(stored["role"]), frozenset(stored["prefixes"]))
+async def _each(items: Iterator[_T]) -> AsyncIterator[_T]:
+    """Yield the items of an iterator that reads a file, without reading on the event loop."""
+    while (item := await asyncio.to_thread(next, items, None)) is not None:
+        yield item

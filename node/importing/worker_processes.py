@@ -1,25 +1,77 @@
 """The processes that analyse and seal rows beside the node.
 
-Invariant: a worker never outlives its node, even one that was killed. The queue between them cannot
-tell it, because every worker holds both of its ends; the pipe of `parent_process` can.
+Invariants: a worker never outlives its node, even one that was killed (the queue between them
+cannot tell it, because every worker holds both of its ends; the pipe of `parent_process` can);
+signals to the node's process group, as a terminal or a supervisor sends them, are the node's to
+answer and leave the workers alone; a pool that broke is replaced when it is next asked for.
 """
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+import signal
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from multiprocessing import forkserver, get_context, parent_process, resource_tracker
 from threading import Thread
+
+from node.importing.prepare import worker_is_ready
+
+_GROUP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class WorkerProcesses:
+    """The pool of one node; its processes start when they are first needed."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def pool(self) -> ProcessPoolExecutor:
+        """Return the pool in use."""
+        if self._pool is None:
+            self._pool = worker_pool(self._count)
+        return self._pool
+
+    def retire(self, pool: ProcessPoolExecutor) -> None:
+        """Give up a pool that broke."""
+        pool.shutdown(wait=False, cancel_futures=True)
+        if pool is self._pool:
+            self._pool = None
+
+    def warm_up(self) -> None:
+        """Let the workers start and load their modules before there is work for them."""
+        pool = self.pool()
+        try:
+            for _ in range(self._count):
+                pool.submit(worker_is_ready)
+        except BrokenExecutor:
+            self.retire(pool)
+
+    def stop(self) -> None:
+        """End the processes once they have finished what they hold."""
+        if self._pool is not None:
+            self.retire(self._pool)
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
     """Return a pool of `workers` processes, which start when they are first needed."""
     # Not fork: the parent runs an event loop and threads.
     context = get_context("forkserver")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_node)
+    # The fork server and its children begin with these signals blocked, as they are here then;
+    # starting the resource tracker would unblock them, so it goes first.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _GROUP_SIGNALS)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 
-def _end_with_node() -> None:
+def _begin_worker() -> None:
+    # In a group of its own, a worker may hear signals again: those sent to it alone.
+    os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _GROUP_SIGNALS)
     Thread(target=_wait_for_node, name="end-with-node", daemon=True).start()
 
 

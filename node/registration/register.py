@@ -349,6 +349,7 @@ def _existing(content: Content, found: LockedRecord, stored: Content) -> ItemRes
 
 def refused(error: XibiaoError, identifier: str = "") -> ItemResult:
     """Return the result of an item that was not accepted."""
+    family = type(error).code
     return ItemResult(
         outcome="refused",
         identifier=identifier,
@@ -358,4 +359,5 @@ def refused(error: XibiaoError, identifier: str = "") -> ItemResult:
         problems=tuple(
             ProblemView(p.field, p.code, p.zh, p.en, p.suggestion) for p in error.problems
         ),
+        error="" if error.code == family else family,
     )

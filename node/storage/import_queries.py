@@ -36,11 +36,12 @@ _COLUMNS = (
 _SELECT = f"SELECT {_COLUMNS} FROM import_job "  # noqa: S608 - a constant
 
 
-async def add(scope: WriteScope, job: StoredJob) -> None:
-    """Store a new job."""
-    await scope.rows_affected(
+async def add_if_new(scope: WriteScope, job: StoredJob) -> bool:
+    """Store a job unless there is one with its id; return whether it is new."""
+    added = await scope.rows_affected(
         f"INSERT INTO import_job ({_COLUMNS})"  # noqa: S608 - a constant
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        " ON CONFLICT (id) DO NOTHING",
         (
             job.id,
             job.state,
@@ -56,6 +57,7 @@ async def add(scope: WriteScope, job: StoredJob) -> None:
             job.updated_at,
         ),
     )
+    return added == 1
 
 
 async def find(scope: ReadScope, job_id: str) -> StoredJob | None:
@@ -64,18 +66,41 @@ async def find(scope: ReadScope, job_id: str) -> StoredJob | None:
     return StoredJob(*rows[0]) if rows else None
 
 
-async def latest_of_file(scope: ReadScope, sha256: str) -> StoredJob | None:
-    """Return the newest job made of a file with this digest, or None."""
+async def newest(
+    scope: ReadScope, limit: int, *, sha256: str = "", actor_id: str = ""
+) -> list[StoredJob]:
+    """Return the newest jobs, newest first; of one file or one actor only, where given."""
     rows = await scope.rows(
-        _SELECT + "WHERE sha256 = $1 ORDER BY created_at DESC, id DESC LIMIT 1", (sha256,)
+        _SELECT + f"WHERE ($1 = '' OR sha256 = $1) AND ($2 = '' OR {_actor_id(scope)} = $2)"
+        " ORDER BY created_at DESC, id DESC LIMIT $3",
+        (sha256, actor_id, limit),
     )
-    return StoredJob(*rows[0]) if rows else None
-
-
-async def recent(scope: ReadScope, limit: int) -> list[StoredJob]:
-    """Return the newest jobs, newest first."""
-    rows = await scope.rows(_SELECT + "ORDER BY created_at DESC, id DESC LIMIT $1", (limit,))
     return [StoredJob(*row) for row in rows]
+
+
+async def count_unfinished(scope: ReadScope, actor_id: str) -> int:
+    """Return how many jobs of an actor have not ended, paused ones included."""
+    rows = await scope.rows(
+        "SELECT count(*) FROM import_job"  # noqa: S608 - a constant
+        f" WHERE state IN ('queued', 'analysing', 'registering', 'paused')"
+        f" AND {_actor_id(scope)} = $1",
+        (actor_id,),
+    )
+    return int(rows[0][0])
+
+
+async def ended_before(scope: ReadScope, moment: str) -> list[str]:
+    """Return the ids of the jobs that were done or had failed before a moment."""
+    rows = await scope.rows(
+        "SELECT id FROM import_job WHERE state IN ('done', 'failed') AND updated_at < $1",
+        (moment,),
+    )
+    return [row[0] for row in rows]
+
+
+def _actor_id(scope: ReadScope) -> str:
+    """Say where the id of the actor is in the JSON text that is kept of it."""
+    return "(actor::json ->> 'id')" if scope.is_postgresql else "(actor ->> 'id')"
 
 
 async def unfinished(scope: ReadScope) -> list[StoredJob]:
@@ -94,6 +119,14 @@ async def update(
         "UPDATE import_job SET state = $1, progress = $2, error = $3, updated_at = $4"
         " WHERE id = $5",
         (state, progress, error, at, job_id),
+    )
+
+
+async def set_state(scope: WriteScope, job_id: str, *, state: str, error: str, at: str) -> None:
+    """Move a job to another state; its progress stays."""
+    await scope.rows_affected(
+        "UPDATE import_job SET state = $1, error = $2, updated_at = $3 WHERE id = $4",
+        (state, error, at, job_id),
     )
 
 

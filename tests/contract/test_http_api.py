@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import ASGIApp
 
+from admin.parts import Register
+from node.api import registration_routes
 from node.api.access_control import AccessControl, new_key
 from node.api.app import Faces, create_app
+from node.api.exchange import BodyBudget
 from node.api.import_routes import ImportRoutes
 from node.api.log_reader import LogReader
 from node.api.log_routes import LogRoutes
@@ -39,6 +46,8 @@ class Face:
     stranger: dict[str, str]
     administrator: dict[str, str]
     sequence: Any
+    clock: Clock
+    resolver: httpx.AsyncClient
 
     async def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         """Send JSON as the producer."""
@@ -78,6 +87,7 @@ async def face_at(url: str, folder: Path) -> AsyncIterator[Face]:
                 log,
                 register.directory,
                 register.database,
+                BodyBudget(4 * LIMIT),
                 single_limit=LIMIT,
                 batch_limit=LIMIT,
             ),
@@ -85,21 +95,46 @@ async def face_at(url: str, folder: Path) -> AsyncIterator[Face]:
                 access, ImportJobs.build(load(None, {}, {"data_dir": folder}), register, clock)
             ),
             LogRoutes(log, register.directory, register.signer.verifier_key()),
-            OperationRoutes(
-                access,
-                register.database,
-                register.metrics,
-                clock,
-                roles=("api",),
-                origin=register.signer.name,
-                pending_limit=1_000,
-                resolutions=lambda: 0,
-            ),
+            operations(register, access, clock, "api"),
         )
-        transport = httpx.ASGITransport(create_app(faces, register.metrics, version="0"))
-        async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+        looking = Faces(None, None, faces.log, operations(register, access, clock, "resolver"))
+        async with (
+            client_of(create_app(faces, register.metrics, version="0")) as client,
+            client_of(create_app(looking, register.metrics, version="0")) as resolver,
+        ):
+            producer, stranger, administrator = headers
             with writers(register.coalescer):
-                yield Face(client, *headers, register.sequencer.drain)
+                yield Face(
+                    client,
+                    producer,
+                    stranger,
+                    administrator,
+                    register.sequencer.drain,
+                    clock,
+                    resolver,
+                )
+
+
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node")
+
+
+def operations(
+    register: Register, access: AccessControl, clock: Clock, role: str
+) -> OperationRoutes:
+    """Return the handlers of a process of one role; the look-up of a resolver is blind."""
+    return OperationRoutes(
+        access,
+        register.database,
+        register.metrics,
+        clock,
+        roles=(role,),
+        origin=register.signer.name,
+        pending_limit=1_000,
+        needs_log=role != "resolver",
+        resolutions=lambda: 0,
+        can_look_up=lambda: role != "resolver",
+    )
 
 
 _counter = iter(range(1_000_000))
@@ -234,8 +269,112 @@ async def test_a_body_beyond_the_limit_is_refused_with_413(face: Face) -> None:
 
 
 async def test_unknown_paths_and_methods_are_problems_too(face: Face) -> None:
-    assert (await face.http.get("/nowhere")).json()["code"] == "no_path"
-    assert (await face.http.delete("/api/v1/identifiers")).status_code == 405
+    for method, path, status, code in (
+        ("GET", "/nowhere", 404, "no_path"),
+        ("DELETE", "/api/v1/identifiers", 405, "method_not_allowed"),
+        ("POST", "/log/checkpoint", 405, "method_not_allowed"),
+    ):
+        response = await face.http.request(method, path)
+        body = response.json()
+        assert (response.status_code, body["code"]) == (status, code)
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert body["zh"]
+        assert body["en"]
+    assert "POST" in (await face.http.delete("/api/v1/identifiers")).headers["allow"]
+
+
+async def test_a_process_without_the_api_role_says_so_to_writers(face: Face) -> None:
+    for method, path in (
+        ("POST", "/api/v1/identifiers"),
+        ("POST", "/api/v1/identifiers:batch"),
+        ("PATCH", f"/api/v1/identifiers/{lot(1)}"),
+        ("POST", "/api/v1/imports"),
+    ):
+        response = await face.resolver.request(method, path, content=b"{}", headers=face.producer)
+        assert (response.status_code, response.json()["code"]) == (404, "role_not_here")
+    assert (await face.resolver.get("/healthz")).status_code == 200
+
+
+async def test_readiness_follows_the_oldest_change_that_waits_for_the_log(face: Face) -> None:
+    assert (await face.http.get("/readyz")).status_code == 200
+    await face.post("/api/v1/identifiers", body(1))
+    assert (await face.http.get("/readyz")).status_code == 200
+    face.clock.now += timedelta(seconds=6)
+    late = await face.http.get("/readyz")
+    assert (late.status_code, late.json()["reasons"]) == (503, ["log_behind"])
+    await face.sequence()
+    assert (await face.http.get("/readyz")).status_code == 200
+
+
+async def test_readiness_asks_the_look_up_of_a_resolver_and_not_the_log(face: Face) -> None:
+    await face.post("/api/v1/identifiers", body(1))
+    face.clock.now += timedelta(seconds=6)
+    response = await face.resolver.get("/readyz")
+    assert (response.status_code, response.json()["reasons"]) == (503, ["lookup_blind"])
+
+
+async def test_a_registration_whose_proof_is_late_is_still_a_registration(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registration_routes, "PROOF_WAIT_S", 0.05)
+    response = await face.post("/api/v1/identifiers?wait=proof", body(1))
+    assert (response.status_code, response.json()["proof"]) == (201, None)
+    await face.sequence()
+    again = await face.post("/api/v1/identifiers?wait=proof", body(1))
+    assert again.json()["proof"].startswith("c2sp.org/tlog-proof@v1")
+
+
+async def test_slow_uploads_of_batches_take_no_place_from_the_others(face: Face) -> None:
+    go_on = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"items":'
+        await go_on.wait()
+        yield b"[]}"
+
+    path = "/api/v1/identifiers:batch"
+    slow = [
+        asyncio.create_task(face.http.post(path, content=slowly(), headers=face.producer))
+        for _ in range(20)
+    ]
+    assert (await face.post(path, {"items": [body(1)]})).status_code == 200
+    go_on.set()
+    assert {response.status_code for response in await asyncio.gather(*slow)} <= {200, 422, 503}
+
+
+async def test_the_log_tells_nobody_what_is_only_reserved(face: Face) -> None:
+    reserved = await face.post("/api/v1/identifiers:reserve", {"identifiers": [lot(1)]})
+    assert reserved.status_code == 201
+    await face.sequence()
+    hidden = await face.http.get(f"/log/proof/{lot(1)}")
+    absent = await face.http.get(f"/log/proof/{lot(2)}")
+    assert (hidden.status_code, hidden.content) == (404, absent.content)
+
+
+async def test_a_single_refusal_has_the_status_of_its_kind_of_error(face: Face) -> None:
+    await face.post("/api/v1/identifiers", body(1))
+    taken = await face.post("/api/v1/identifiers", body(1, net_kg="7"))
+    unserved = await face.post("/api/v1/identifiers", body(1) | {"identifier": "88.999.1/A"})
+    denied = await face.http.post(
+        "/api/v1/identifiers", content=json.dumps(body(2)), headers=face.stranger
+    )
+    assert [r.status_code for r in (taken, unserved, denied)] == [409, 404, 403]
+
+
+async def test_the_description_names_bodies_parameters_and_problems(face: Face) -> None:
+    document = (await face.http.get("/api/openapi.json")).json()
+    post = document["paths"]["/api/v1/identifiers"]["post"]
+    assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/Item")
+    assert {p["name"] for p in post["parameters"]} == {"wait", "Idempotency-Key"}
+    assert {"200", "201", "default"} == set(post["responses"])
+    schemas = document["components"]["schemas"]
+    assert "attributes" in schemas["Item"]["properties"]
+    assert "code" in schemas["ProblemDocument"]["properties"]
+    one = document["paths"]["/api/v1/identifiers/{identifier}"]
+    assert [p["in"] for p in one["get"]["parameters"]] == ["path"]
+    references = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert references <= set(schemas)
 
 
 @pytest.mark.parametrize("path", ["../x", "0/x1", "0/000.p/0", "0/000.p/257", "9/000", "entries/x"])
@@ -263,3 +402,24 @@ async def test_a_basic_credential_is_never_taken_for_a_key(face: Face) -> None:
         "/api/v1/identifiers", content=b"{}", headers={"Authorization": f"Basic {basic}"}
     )
     assert response.status_code == 401
+
+
+async def test_an_import_is_seen_by_its_owner_and_its_key_belongs_to_one_request(
+    face: Face,
+) -> None:
+    path, key = "/api/v1/imports", {"Idempotency-Key": "a"}
+    job = (await face.post(f"{path}?filename=a.csv", b"a,b\n", **key)).json()
+    other = await face.post(f"{path}?filename=a.csv", b"a,c\n", **key)
+    dry = await face.post(f"{path}?filename=a.csv&dry_run=true", b"a,b\n", **key)
+    assert {r.json()["code"] for r in (other, dry)} == {"idempotency_mismatch"}
+    found = {}
+    for name in ("producer", "stranger", "administrator"):
+        headers = getattr(face, name)
+        listed = (await face.http.get(f"{path}?sha256={job['sha256']}", headers=headers)).json()
+        one = await face.http.get(f"{path}/{job['id']}", headers=headers)
+        result = await face.http.get(f"{path}/{job['id']}/result", headers=headers)
+        pause = await face.http.post(f"{path}/{job['id']}:resume", headers=headers)
+        codes = (one.status_code, result.status_code, pause.status_code)
+        found[name] = (len(listed["imports"]), codes)
+    seen = (1, (200, 409, 200))
+    assert found == {"producer": seen, "stranger": (0, (404, 404, 404)), "administrator": seen}

@@ -14,7 +14,7 @@ JOB = StoredJob(
     filename="批次.csv",
     sha256="0" * 64,
     size_bytes=1 << 40,
-    actor="key:producer",
+    actor='{"id":"key:producer","role":"producer","prefixes":[]}',
     options="{}",
     progress="{}",
     next_chunk=0,
@@ -28,7 +28,7 @@ LATER = "2026-11-21T10:00:00.000Z"
 async def test_a_job_is_found_as_it_was_stored(store_url: str) -> None:
     async with register_at(store_url) as register:
         async with register.database.write() as scope:
-            await import_queries.add(scope, JOB)
+            await import_queries.add_if_new(scope, JOB)
         async with register.database.read() as scope:
             assert await import_queries.find(scope, JOB.id) == JOB
             assert await import_queries.find(scope, "job-2") is None
@@ -37,7 +37,7 @@ async def test_a_job_is_found_as_it_was_stored(store_url: str) -> None:
 async def test_chunks_move_the_job_behind_them_and_a_restart_forgets_them(store_url: str) -> None:
     async with register_at(store_url) as register:
         async with register.database.write() as scope:
-            await import_queries.add(scope, JOB)
+            await import_queries.add_if_new(scope, JOB)
             for number in (0, 1):
                 await import_queries.finish_chunk(
                     scope, JOB.id, number, b"outcomes %d" % number, '{"rows":1}', LATER
@@ -70,16 +70,19 @@ async def test_unfinished_jobs_are_taken_up_oldest_first(store_url: str) -> None
             for number, state in reversed(list(enumerate(states))):
                 at = f"2026-11-21T09:00:0{number}.000Z"
                 job = replace(JOB, id=f"job-{number}", created_at=at)
-                await import_queries.add(scope, job)
+                await import_queries.add_if_new(scope, job)
                 await import_queries.update(
                     scope, job.id, state=state, progress="{}", error="", at=at
                 )
         async with register.database.read() as scope:
             unfinished = [job.id for job in await import_queries.unfinished(scope)]
-            recent = [job.id for job in await import_queries.recent(scope, 2)]
-            newest = await import_queries.latest_of_file(scope, JOB.sha256)
-            assert await import_queries.latest_of_file(scope, "1" * 64) is None
+            recent = [job.id for job in await import_queries.newest(scope, 2)]
+            of_file = await import_queries.newest(scope, 1, sha256=JOB.sha256)
+            assert await import_queries.newest(scope, 1, sha256="1" * 64) == []
+            assert await import_queries.newest(scope, 1, actor_id="key:other") == []
+            assert await import_queries.newest(scope, 1, actor_id="key:producer") == of_file
+            assert await import_queries.count_unfinished(scope, "key:producer") == 3
+            assert set(await import_queries.ended_before(scope, LATER)) == {"job-1", "job-3"}
         assert unfinished == ["job-0", "job-2", "job-4"]
         assert recent == ["job-5", "job-4"]
-        assert newest is not None
-        assert newest.id == "job-5"
+        assert [job.id for job in of_file] == ["job-5"]

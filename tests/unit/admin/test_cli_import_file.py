@@ -78,7 +78,7 @@ def test_a_whole_import_prints_the_contracts_summary(xibiao: CommandLine, table:
     assert json.loads(outcome.out) == {
         "rows": 3, "registered": 2, "duplicates": 1, "rejected": 0, "pending": 0, "seconds": 0.5,
         "result_file": str(result), "pending_parents": 1, "findings": {"broken_parent": 1},
-        "id": "j1",
+        "confirmable": {}, "id": "j1",
     }  # fmt: skip
     assert result.read_text(encoding="utf-8") == "标识,净重,状态\n"
     assert node.uploaded == CONTENT
@@ -111,6 +111,28 @@ def test_rows_left_over_exit_1(xibiao: CommandLine, table: Path, kind: str) -> N
     outcome = xibiao("import", str(table))
     assert outcome.code == 1
     assert "broken_parent" in outcome.out
+
+
+def test_rows_that_wait_end_the_command_and_their_kinds_are_named(
+    xibiao: CommandLine, table: Path
+) -> None:
+    waiting = {**DONE, "state": "waiting", "pending": 2, "confirmable": {"ambiguous_date": 2}}
+    node = xibiao.answer = NodeWithImports(waiting)
+    outcome = xibiao("import", str(table))
+    assert outcome.code == 1
+    assert "ambiguous_date (2)" in outcome.err
+    assert "--resume --confirm KIND" in outcome.err
+    assert node.paths()[-1] == "/api/v1/imports/j1/result"
+
+
+def test_held_rows_that_no_confirmation_helps_are_to_be_corrected(
+    xibiao: CommandLine, table: Path
+) -> None:
+    xibiao.answer = NodeWithImports({**DONE, "state": "waiting", "pending": 2})
+    outcome = xibiao("import", str(table))
+    assert outcome.code == 1
+    assert "待更正" in outcome.err
+    assert "--confirm" not in outcome.err
 
 
 def test_an_older_result_file_is_not_overwritten(xibiao: CommandLine, table: Path) -> None:
@@ -174,6 +196,19 @@ def test_resume_finds_the_job_of_the_file_and_sets_it_going(
     assert xibiao("import", str(table), "--resume").code == 0
     assert node.paths()[:2] == ["/api/v1/imports", "/api/v1/imports/j1:resume"]
     assert node.requests[0].url.params["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_resume_prefers_the_newest_job_that_has_not_ended(xibiao: CommandLine, table: Path) -> None:
+    node = NodeWithImports(DONE)
+    node.found = [
+        {"id": "j9", "state": "failed", "dry_run": True},
+        {"id": "j8", "state": "done", "dry_run": False},
+        {"id": "j1", "state": "waiting", "dry_run": False},
+        {"id": "j2", "state": "paused", "dry_run": False},
+    ]
+    xibiao.answer = node
+    assert xibiao("import", str(table), "--resume").code == 0
+    assert node.paths()[1] == "/api/v1/imports/j1"
 
 
 def test_resume_of_a_running_job_only_watches_it(xibiao: CommandLine, table: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from node import errors
 from node.api.problems import STATUS, problem_response, refusal_response
 from node.errors import Overloaded, Problem, XibiaoError
+from node.registration.register import refused
 from node.registration.requests import ItemResult
 
 
@@ -52,3 +53,10 @@ def test_refused_item_of_a_single_registration_answers_with_the_status_of_its_co
     unknown = ItemResult("refused", code="charset", zh="字符", en="Characters")
     assert refusal_response(taken).status_code == 409
     assert refusal_response(unknown).status_code == 422
+
+
+def test_refused_item_with_a_code_of_its_own_answers_with_the_status_of_its_error() -> None:
+    result = refused(errors.Conflict("占用", "Taken", code="a_new_code"), "88.111.1/A")
+    assert (result.code, result.error) == ("a_new_code", "conflict")
+    assert refusal_response(result).status_code == 409
+    assert refused(errors.Conflict()).error == ""

@@ -44,6 +44,16 @@ def test_nothing_given_yields_the_documented_defaults() -> None:
     assert config.import_.max_rows == 2_000_000
 
 
+@pytest.mark.parametrize(
+    ("roles", "listen"),
+    [("api", "127.0.0.1:8080"), ("resolver", "127.0.0.1:8080"), ("sequencer,importer", "")],
+)
+def test_a_process_without_http_roles_listens_only_when_told_to(roles: str, listen: str) -> None:
+    environ = {"XIBIAO_ROLES": roles}
+    assert load(None, environ, {}).http.listen == listen
+    assert load(None, environ, {"http.listen": "127.0.0.1:0"}).http.listen == "127.0.0.1:0"
+
+
 def test_database_defaults_to_a_file_in_the_data_directory(tmp_path: Path) -> None:
     config = load(None, {}, {"data_dir": tmp_path})
     assert config.database.url.reveal() == f"sqlite:///{tmp_path}/xibiao.db"

@@ -140,6 +140,23 @@ async def test_with_no_negative_ttl_absence_and_reservation_are_read_each_time(
     await lookup.stop()
 
 
+async def test_what_is_only_reserved_is_answered_like_what_does_not_exist(
+    lookup: Lookup, store: FakeStore
+) -> None:
+    store.register("1/RESERVED", status="reserved")
+    assert (await lookup.resolve("1/RESERVED")).resolution is None
+
+
+async def test_links_of_answers_begin_with_the_public_address(store: FakeStore) -> None:
+    settings = LookupSettings(public_url="https://id.example.cn")
+    lookup = create_lookup(store, disclose=disclosed, settings=settings)
+    await lookup.follower.poll()
+    resolution = (await lookup.resolve(A)).resolution
+    assert resolution is not None
+    assert b'"proof":"https://id.example.cn/log/proof/' in resolution.scan
+    await lookup.stop()
+
+
 async def test_store_failure_is_unavailable_and_the_next_look_up_tries_again(
     lookup: Lookup, store: FakeStore
 ) -> None:

@@ -1,0 +1,87 @@
+"""Which routes a process offers: those of its roles, and health, status and metrics always.
+
+`api` registers, changes and imports; `api` and `resolver` show the log; a route of another role
+does not exist here, so a request that was sent to the wrong process is told so at once.
+"""
+
+from __future__ import annotations
+
+from admin.listening import is_loopback
+from admin.parts import Register, utc_now
+from node.api.access_control import AccessControl
+from node.api.app import Faces
+from node.api.exchange import BodyBudget
+from node.api.import_routes import ImportRoutes
+from node.api.log_reader import LogReader
+from node.api.log_routes import LogRoutes
+from node.api.operation_routes import OperationRoutes
+from node.api.registration_routes import RegistrationRoutes
+from node.config import HTTP, Config
+from node.importing.job import ImportJobs
+from resolver.lookup import Lookup
+
+# A process that only resolves goes on telling the truth while the log is behind: it reads changes
+# that are not logged yet as well.
+_NEED_THE_LOG = frozenset({"api", "sequencer", "importer"})
+
+
+def build_faces(config: Config, register: Register, jobs: ImportJobs, lookup: Lookup) -> Faces:
+    """Build the groups of handlers of this process."""
+    roles = set(config.roles)
+    access, log = _access(config.http, register), LogReader(register.database)
+    is_api = "api" in roles
+    shows_log = bool(roles & {"api", "resolver"})
+    return Faces(
+        registration=_registration(config, register, access, log) if is_api else None,
+        imports=ImportRoutes(access, jobs) if is_api else None,
+        log=LogRoutes(log, register.directory, register.signer.verifier_key())
+        if shows_log
+        else None,
+        operations=_operations(config, register, access, lookup),
+    )
+
+
+def _access(http: HTTP, register: Register) -> AccessControl:
+    shown = http.local_status_without_key
+    return AccessControl(
+        register.directory,
+        utc_now,
+        trusted_proxies=http.trusted_proxies,
+        trusts_local=shown == "always" or (shown == "on_loopback" and is_loopback(http.listen)),
+    )
+
+
+def _registration(
+    config: Config, register: Register, access: AccessControl, log: LogReader
+) -> RegistrationRoutes:
+    return RegistrationRoutes(
+        access,
+        register.registrar,
+        register.coalescer,
+        register.life_cycle,
+        register.backpressure,
+        log,
+        register.directory,
+        register.database,
+        BodyBudget(config.http.max_body.together),
+        single_limit=config.http.max_body.single,
+        batch_limit=config.http.max_body.batch,
+    )
+
+
+def _operations(
+    config: Config, register: Register, access: AccessControl, lookup: Lookup
+) -> OperationRoutes:
+    counts, roles = lookup.counts, set(config.roles)
+    return OperationRoutes(
+        access,
+        register.database,
+        register.metrics,
+        utc_now,
+        roles=config.roles,
+        origin=register.signer.name,
+        pending_limit=config.sequencer.pending_limit,
+        needs_log=bool(roles & _NEED_THE_LOG),
+        resolutions=lambda: counts.memory + counts.redis + counts.store,
+        can_look_up=lambda: "resolver" not in roles or lookup.is_ready,
+    )
