@@ -124,7 +124,6 @@ class _Node:
         if "api" in roles:
             loops += [
                 ("coalescer", register.coalescer.run()),
-                ("coalescer", register.coalescer.run()),
                 ("backpressure", register.backpressure.run()),
                 ("answers", self._forget_answers(register)),
             ]
