@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-setup format bench lock clean
+.PHONY: help setup run test test-setup format bench trials lock clean
 
 UV_COMPILE = uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
 	--python-version 3.11
@@ -28,6 +28,9 @@ format: test-setup ## 统一代码格式 Format the code, mend what lint can men
 
 bench: test-setup ## 性能测试，可选 BENCH="P1 P6" Benchmarks, all or those of BENCH
 	@.venv/bin/python -m loadtest.bench $(BENCH)
+
+trials: test-setup ## 全规模产品试验（数小时），可选 TRIALS="import kill" Trials of the product, hours
+	@.venv/bin/python -m loadtest.trials $(TRIALS)
 
 lock: ## 重新锁定依赖（需要 uv） Lock the requirements anew (needs uv)
 	$(UV_COMPILE) --upgrade requirements/runtime.in -o requirements/runtime.txt

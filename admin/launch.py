@@ -124,6 +124,7 @@ class _Node:
         if "api" in roles:
             loops += [
                 ("coalescer", register.coalescer.run()),
+                ("coalescer", register.coalescer.run()),
                 ("backpressure", register.backpressure.run()),
                 ("answers", self._forget_answers(register)),
             ]

@@ -67,6 +67,7 @@ class Listening:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # `AccessControl` decides which proxy is believed
             timeout_keep_alive=int(self._http.keep_alive.total_seconds()),
             timeout_graceful_shutdown=int(self._grace_s),
         )

@@ -55,6 +55,10 @@ class AnswerHistory:
         """Give the identifiers whose registration was acknowledged, oldest first."""
         return [name for name, revisions in self._revisions.items() if revisions]
 
+    def noted(self) -> Sequence[str]:
+        """Give all identifiers, the one about to be registered included."""
+        return list(self._revisions)
+
     def status(self, identifier: str) -> str:
         """Give the latest acknowledged status."""
         return self._revisions[identifier][-1].status

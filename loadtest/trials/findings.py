@@ -24,10 +24,10 @@ class Finding:
     is_fine: bool
     figures: Mapping[str, object]
 
-    def to_json(self) -> str:
-        """Write the finding as one line."""
-        fields = {"trial": self.trial, "check": self.check, "ok": self.is_fine, **self.figures}
-        return json.dumps(fields, ensure_ascii=False)
+    def to_json(self, **about: str) -> str:
+        """Write the finding as one line; `about` are further members, such as the backend."""
+        fields = {"trial": self.trial, "check": self.check, "ok": self.is_fine, **about}
+        return json.dumps({**fields, **self.figures}, ensure_ascii=False)
 
 
 def equal(

@@ -58,7 +58,7 @@ def _storm(
     node: TrialNode, registrations: list[dict[str, object]], chance: random.Random
 ) -> Iterator[Finding]:
     uses = [
-        Use(f"trial-{number}", _encoded(item), chance.randrange(HANG_UPS) == 0)
+        Use(f"trial-{number}", encoded(item), chance.randrange(HANG_UPS) == 0)
         for number, item in enumerate(registrations)
         for _ in range(KEY_USES)
     ]
@@ -115,7 +115,7 @@ def _races(node: TrialNode, registrations: list[dict[str, object]]) -> Iterator[
 async def _race(rivals: list[KeptConnection], item: Mapping[str, object]) -> str:
     """Let the rivals register one identifier, each with its own lot number; "" when one won."""
     statuses: Counter[int] = Counter()
-    bodies = [_encoded(_with_lot_number(item, f"RIVAL-{n}")) for n in range(len(rivals))]
+    bodies = [encoded(_with_lot_number(item, f"RIVAL-{n}")) for n in range(len(rivals))]
     replies = await asyncio.gather(
         *(_persistently(r, b, statuses) for r, b in zip(rivals, bodies, strict=True))
     )
@@ -150,5 +150,6 @@ async def _persistently(
     raise TrialFailed("the node stayed overloaded")
 
 
-def _encoded(item: Mapping[str, object]) -> bytes:
+def encoded(item: Mapping[str, object]) -> bytes:
+    """Write a registration as the body of a request."""
     return json.dumps(item, ensure_ascii=False).encode()

@@ -22,6 +22,7 @@ from loadtest.trials.xibiao_command import CHECKOUT, environment, xibiao
 # Shares of the whole that the upload and the analysis take; the rest is registration.
 _UPLOADED, _ANALYSED = 0.1, 0.3
 _PATIENCE = "5min"
+_LOOK_S = 0.02
 
 
 class ImportClient:
@@ -84,6 +85,14 @@ class ImportClient:
             raise TrialFailed(f"xibiao import ended with {status}:\n{said}")
         return False
 
+    def wait(self, within_s: float) -> None:
+        """Wait until the client has ended; raises TrialFailed after `within_s`."""
+        deadline = time.monotonic() + within_s
+        while self.tend():
+            if time.monotonic() > deadline:
+                raise TrialFailed(f"the import did not end in {within_s} s:\n{self.said()}")
+            time.sleep(_LOOK_S)
+
     def report(self) -> dict[str, object]:
         """Give what a client that has ended reported of the import."""
         report: dict[str, object] = json.loads(self._output.read_text())
@@ -141,9 +150,5 @@ def import_whole(
     """Import a file and give the ended client; raises TrialFailed after `within_s`."""
     with ImportClient(node, file, options=options) as client:
         client.start()
-        deadline = time.monotonic() + within_s
-        while client.tend():
-            if time.monotonic() > deadline:
-                raise TrialFailed(f"the import did not end in {within_s} s:\n{client.said()}")
-            time.sleep(0.05)
+        client.wait(within_s)
     return client

@@ -32,18 +32,25 @@ _JITTER_S = 0.1
 _ORPHANS_GO_WITHIN_S = 10.0
 
 
-def kill_trial(place: Path, stores: Stores, *, rows: int, seed: int) -> Iterator[Finding]:
-    """Kill the node DEATHS times during the import of `rows` clean rows."""
-    yield from _Killing("kill node", place, stores, seed=seed).findings(rows)
+def kill_trial(
+    place: Path, stores: Stores, *, rows: int, seed: int, deaths: int = DEATHS
+) -> Iterator[Finding]:
+    """Kill the node `deaths` times during the import of `rows` clean rows."""
+    yield from _Killing("kill node", place, stores, seed=seed).findings(rows, deaths)
 
 
 def database_kill_trial(
-    place: Path, postgres: PostgresServer, stores: Stores, *, rows: int, seed: int
+    place: Path,
+    postgres: PostgresServer,
+    stores: Stores,
+    *,
+    rows: int,
+    seed: int,
+    deaths: int = DEATHS,
 ) -> Iterator[Finding]:
-    """Kill every process of PostgreSQL DEATHS times during the import of `rows` clean rows."""
-    yield from _Killing("kill postgresql", place, stores, seed=seed, postgres=postgres).findings(
-        rows
-    )
+    """Kill every process of PostgreSQL `deaths` times during the import of `rows` clean rows."""
+    killing = _Killing("kill postgresql", place, stores, seed=seed, postgres=postgres)
+    yield from killing.findings(rows, deaths)
 
 
 class _Killing:
@@ -65,18 +72,16 @@ class _Killing:
         self._deaths: list[float] = []
         self._orphans: dict[str, object] = {}
 
-    def findings(self, rows: int) -> Iterator[Finding]:
+    def findings(self, rows: int, deaths: int) -> Iterator[Finding]:
         file = write_batches(self._place, rows, self._seed)
         with TrialNode(self._place / "node", self._stores) as node:
             began = time.monotonic()
             with ImportClient(node, file) as client:
                 client.start()
-                for number, share in enumerate(self._moments()):
+                for number, share in enumerate(self._moments(deaths)):
                     self._wait_until(client, share)
                     self._die(node, client, with_client=number % 2 == 0)
-                self._wait_until(client, 1.0)
-                while client.tend():
-                    time.sleep(_LOOK_S)
+                client.wait(_LONGEST_S)
                 report = client.report()
             node.wait_for_log(rows + DEMO_ROWS, _LONGEST_S)
             seconds = round(time.monotonic() - began, 1)
@@ -87,8 +92,8 @@ class _Killing:
             )
             yield from register_findings(node, self._trial, live=rows, changes=rows)
 
-    def _moments(self) -> list[float]:
-        return sorted(self._chance.random() for _ in range(DEATHS))
+    def _moments(self, deaths: int) -> list[float]:
+        return sorted(self._chance.random() for _ in range(deaths))
 
     def _wait_until(self, client: ImportClient, share: float) -> None:
         deadline = time.monotonic() + _LONGEST_S
@@ -125,12 +130,11 @@ class _Killing:
     def _accepted(self, report: dict[str, object], rows: int, seconds: float) -> Finding:
         wanted: dict[str, object] = {"rows": rows, "registered": rows, "rejected": 0}
         found = {**{name: report[name] for name in wanted}, "seconds": seconds}
-        killed_at = self._deaths[:DEATHS]
         return equal(
             self._trial,
             "the import ends as if nothing had happened",
             wanted=wanted,
-            found={**found, "killed_at": killed_at},
+            found={**found, "killed_at": self._deaths},
         )
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from enum import Enum
+from threading import Thread
+from typing import TypeVar
 
 import hiredis
 
+_T = TypeVar("_T")
 STALL_S = 2.0
 _READ_BYTES = 65_536
 
@@ -32,27 +35,36 @@ class Mode(Enum):
 
 
 class RedisProxy:
-    """Listens on a free loopback port once started; one event loop owns it."""
+    """Listens on a free loopback port from construction until close(), in a thread of its own.
+
+    `mode` may be set at any time; it holds for the answers that follow.
+    """
 
     def __init__(self, upstream_port: int, chance: random.Random) -> None:
         self._upstream_port = upstream_port
         self._chance = chance
         self._first: dict[bytes, bytes] = {}
-        self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self.mode = Mode.HONEST
         self.lies = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="redis-proxy", daemon=True)
+        self._thread.start()
+        self._server = self._in_loop(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
-    async def start(self) -> int:
-        """Start listening and give the port."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
-    async def stop(self) -> None:
+    def close(self) -> None:
         """Break every connection and stop listening."""
-        if self._server is not None:
-            self._server.close()
+        self._in_loop(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _in_loop(self, work: Coroutine[object, object, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _stop(self) -> None:
+        self._server.close()
         for session in self._sessions:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
@@ -62,7 +74,7 @@ class RedisProxy:
         assert session is not None
         self._sessions.add(session)
         try:
-            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await self._relay(reader, writer)
         finally:
             self._sessions.discard(session)

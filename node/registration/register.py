@@ -155,9 +155,9 @@ class Registrar:
         raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
 
     def _count(self, requests: Sequence[Request]) -> None:
-        for request in requests:
-            for outcome, number in Counter(r.code or r.outcome for r in request.results).items():
-                self._metrics.registrations.labels(outcome, request.source_kind).inc(number)
+        seen = Counter((r.code or r.outcome, q.source_kind) for q in requests for r in q.results)
+        for (outcome, kind), number in seen.items():
+            self._metrics.registrations.labels(outcome, kind).inc(number)
 
     async def _attempt(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
         at = moment(self._clock)
