@@ -33,7 +33,7 @@ def test_problem_document_carries_code_texts_and_fields() -> None:
         problems=[Problem("attributes.net_kg", "required", "必填", "Required")],
     )
     response = problem_response(error)
-    body = json.loads(response.body)
+    body = json.loads(bytes(response.body))
     assert response.status_code == 422
     assert response.media_type == "application/problem+json"
     assert (body["code"], body["zh"], body["en"]) == ("invalid_input", "数据有误", "Not valid")
