@@ -28,6 +28,7 @@ API_PROCESSES = 2  # as many as this machine has cores
 ALL_ROLES = "api,sequencer,importer,resolver"
 # As in a plant, but silent: lines of the log would be measured too.
 _QUIET = {"XIBIAO_LOGGING__LEVEL": "warning"}
+_SHARED_PORT = {"XIBIAO_HTTP__REUSE_PORT": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,9 @@ def production_node(site: Site, database: str, *, port: int = 0) -> Iterator[lis
     """
     with ExitStack() as stack:
         yield [
-            stack.enter_context(NodeProcess(site, roles=roles, database=database, port=at))
+            stack.enter_context(
+                NodeProcess(site, roles=roles, database=database, port=at, settings=_SHARED_PORT)
+            )
             for roles, at in [*[("api", port)] * API_PROCESSES, ("sequencer", 0)]
         ]
 

@@ -16,6 +16,7 @@ import re
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -139,6 +140,7 @@ def commitment(salt: bytes, content: bytes) -> bytes:
     return sha256(salt + content).digest()
 
 
+@lru_cache(maxsize=256)  # the entries of a batch share their time
 def _check_time(text: str) -> None:
     """Refuse all but `2026-11-21T09:00:00.123Z` with a date and time that exist."""
     if not _TIME.fullmatch(text):
