@@ -104,6 +104,7 @@ class _Comparison:
         expected = Expectations(self._truth, self._injections, self.registered, confirmed=confirmed)
         stage = "accepted" if confirmed else "as it is"
         yield self._states_finding(states, result, expected, stage)
+        yield self._remarks_finding(states, result, stage)
         yield self._kinds_finding(client.report(), stage)
 
     def _states_finding(
@@ -135,8 +136,26 @@ class _Comparison:
             explained=dict(explained),
         )
 
+    def _remarks_finding(
+        self, states: Mapping[int, str], result: Sequence[Sequence[str]], stage: str
+    ) -> Finding:
+        """Say whether clean rows whose parents are registered were left alone."""
+        remarks: dict[str, object] = {}
+        for row, handle in self._handles.items():
+            following = self._injections.get(row + 1)
+            has_repeat = following is not None and following.is_repeat
+            if row in self._injections or has_repeat or states.get(row) != REGISTERED:
+                continue
+            if said := ";".join(text for text in result[row][-2:] if text):
+                remarks[f"row {row + 1} {handle}"] = said
+        return none_of(self._trial, f"no clean row draws a remark, {stage}", remarks)
+
     def _kinds_finding(self, report: Mapping[str, object], stage: str) -> Finding:
-        """List kinds that the product counts otherwise than the side file. Not judged: rows are."""
+        """List kinds that the product counts otherwise than the side file. Not judged: rows are.
+
+        The product counts every finding, so a spoilt figure that contradicts two others, or a lot
+        with two parents refused, counts more than once.
+        """
         found = report["findings"]
         assert isinstance(found, dict)
         spoilt = Counter(injection.kind for injection in self._injections.values())

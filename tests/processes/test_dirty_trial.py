@@ -14,4 +14,4 @@ from loadtest.trials.stores import Stores
 def test_spoilt_file_ends_as_its_side_file_says(tmp_path: Path, name: str) -> None:
     findings = list(dirty_file_findings(tmp_path, Stores(), name, rows=2_000, seed=3))
     assert [f.to_json() for f in findings if not f.is_fine] == []
-    assert len(findings) == 7
+    assert len(findings) == 9
