@@ -68,10 +68,19 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 
-def _begin_worker() -> None:
-    # In a group of its own, a worker may hear signals again: those sent to it alone.
+def leave_group() -> None:
+    """Take this process, begun with the group's signals blocked, out of the node's group."""
     os.setpgid(0, 0)
+    for name in _GROUP_SIGNALS:
+        # To ignore a signal forgets one that waits; it was sent to the node's group.
+        signal.signal(name, signal.SIG_IGN)
+        signal.signal(name, signal.SIG_DFL)
+    # From here on a worker hears the signals sent to it alone.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _GROUP_SIGNALS)
+
+
+def _begin_worker() -> None:
+    leave_group()
     Thread(target=_wait_for_node, name="end-with-node", daemon=True).start()
 
 

@@ -31,6 +31,19 @@ if __name__ == "__main__":
         print(pool.submit(len, "abc").result(), flush=True)
     workers.stop()
 """
+# A worker that was still starting when the node's group was signalled.
+STARTING = """
+import os, signal
+from node.importing.worker_processes import leave_group
+
+names = (signal.SIGTERM, signal.SIGINT)
+signal.pthread_sigmask(signal.SIG_BLOCK, names)
+for name in names:
+    os.kill(os.getpid(), name)
+leave_group()
+print(signal.sigpending(), signal.pthread_sigmask(signal.SIG_BLOCK, ()), flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
 
 
 @pytest.fixture
@@ -83,6 +96,14 @@ def test_a_signal_to_the_nodes_group_leaves_its_workers_at_work(
     os.killpg(node.pid, name)
     assert ask(node) == ["3"]
     assert workers <= session(node.pid)
+
+
+def test_a_signal_that_came_while_a_worker_started_is_the_nodes_alone() -> None:
+    worker = subprocess.run(
+        [sys.executable, "-c", STARTING], capture_output=True, text=True, cwd=CHECKOUT, check=False
+    )
+    assert worker.stdout == "set() set()\n"
+    assert worker.returncode == -signal.SIGTERM
 
 
 def test_workers_end_when_the_node_is_told_to(node: subprocess.Popen[str]) -> None:
