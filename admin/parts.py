@@ -91,7 +91,7 @@ async def build_register(
     """Build the writing half."""
     keys, signer = await node_identity(database, config)
     directory = Directory(database)
-    sealer = Sealer(keys.identifier_tag, secrets.token_bytes)
+    sealer = Sealer(keys.identifier_tag, secrets.token_bytes, directory.leaving)
     minter = Minter(database, keys.serial)
     genealogy = Genealogy(database)
     sequencer = Sequencer(

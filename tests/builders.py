@@ -187,7 +187,8 @@ def build(
     random: Random,
 ) -> Register:
     """Put the parts of a register together, as `admin.parts` does for a node."""
-    directory, sealer = Directory(database), Sealer(KEYS.identifier_tag, random.randbytes)
+    directory = Directory(database)
+    sealer = Sealer(KEYS.identifier_tag, random.randbytes, directory.leaving)
     minter, genealogy = Minter(database, KEYS.serial), Genealogy(database)
     signer, metrics = Ed25519Signer.from_seed(ORIGIN, KEYS.log_seed), Metrics()
     sequencer = Sequencer(

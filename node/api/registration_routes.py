@@ -13,7 +13,7 @@ from node.api.access_control import AccessControl
 from node.api.exchange import BodyBudget, decode, idempotency_key, json_response
 from node.api.log_reader import LogReader
 from node.api.problems import refusal_response
-from node.domain.record import Action
+from node.domain.record import Action, whole_record
 from node.errors import NotFound, XibiaoError
 from node.registration.admission import identify
 from node.registration.backpressure import Backpressure
@@ -136,7 +136,7 @@ class RegistrationRoutes:
             record = (await record_queries.find_within(scope, [key])).get(key)
         if record is None:
             raise _not_registered(key)
-        return Response(record.content, media_type="application/json")
+        return Response(whole_record(record.content), media_type="application/json")
 
     async def _history(self, text: str, actor: Actor) -> Response:
         key = self._owned(text, actor)
@@ -149,7 +149,7 @@ class RegistrationRoutes:
                 "revision": row.revision,
                 "action": row.action,
                 "leaf_index": row.leaf_index,
-                "record": msgspec.Raw(row.content),
+                "record": msgspec.Raw(whole_record(row.content)),
             }
             for row in rows
         ]

@@ -2,8 +2,9 @@
 
 Invariants: a leaf is canonical JSON (RFC 8785) of at most 2 kB, so equal entries have equal bytes;
 it names the identifier only by a keyed tag and the content only by a salted commitment, so that a
-deleted salt erases the content and keeps the count. `decode(encode(e)) == e` for every entry and
-`encode(decode(b)) == b` for all accepted bytes.
+deleted salt erases the content and keeps the count; the commitment opens in two steps, so that the
+secondary node can check what it is given without learning what stays in the plant.
+`decode(encode(e)) == e` for every entry and `encode(decode(b)) == b` for all accepted bytes.
 
 Every leaf of whatever kind carries `kind` and the version `v` of that kind's schema; `kind_of`
 reads just these two, so that a reader can pass over kinds it does not know.
@@ -131,13 +132,36 @@ def id_tag(key: bytes, identifier_key: str) -> bytes:
 
 
 def commitment(salt: bytes, content: bytes) -> bytes:
-    """Return SHA-256 of the 32-byte `salt` and the canonical record `content`.
+    """Return what a leaf says of a record's `content`, under the 32-byte `salt`.
 
+    SHA-256(salt[:16] ‖ SHA-256(salt[16:] ‖ withheld) ‖ shared): who is given the first half of the
+    salt, the inner digest and what may leave the plant can check it and learns nothing of the rest.
     Raises InvalidInput for a salt of another length, which would make the join ambiguous.
     """
     if len(salt) != SALT_BYTES:
         raise InvalidInput("盐值须为 32 字节", "a salt has 32 bytes")
-    return sha256(salt + content).digest()
+    shared, newline, withheld = content.partition(b"\n")
+    if not newline:  # content of version 1
+        return sha256(salt + content).digest()
+    return opened(salt[:16], sha256(salt[16:] + withheld).digest(), shared)
+
+
+def opening(salt: bytes, content: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Return (salt, digest of what is withheld, shared part) for a reader outside the plant.
+
+    None for content of version 1, which cannot be opened in part.
+    """
+    shared, newline, withheld = content.partition(b"\n")
+    if not newline:
+        return None
+    return salt[:16], sha256(salt[16:] + withheld).digest(), shared
+
+
+def opened(salt: bytes, withheld_digest: bytes, shared: bytes) -> bytes:
+    """Return the commitment that an opening leads to; raises InvalidInput for bad lengths."""
+    if len(salt) != SALT_BYTES // 2 or len(withheld_digest) != TAG_BYTES:
+        raise InvalidInput("承诺的开示有误", "an opening has 16 bytes of salt and a 32-byte digest")
+    return sha256(salt + withheld_digest + shared).digest()
 
 
 @lru_cache(maxsize=256)  # the entries of a batch share their time

@@ -1,23 +1,27 @@
 """What is registered: the content of a record, its canonical bytes and its life cycle.
 
-Invariants: content is canonical JSON (RFC 8785 key order; texts, integers, booleans, lists only),
-so equal records have equal bytes; a change never overwrites, it makes revision n + 1 whose
-`previous` is the SHA-256 of the content of revision n; the test flag never changes.
+Invariants: content is two lines of canonical JSON (RFC 8785 key order; texts, integers, booleans,
+lists only), so equal records have equal bytes; the first line holds what may leave the plant, the
+second what may not, and each attribute, value and other field stands in exactly one of them; a
+change never overwrites, it makes revision n + 1 whose `previous` is the SHA-256 of the content of
+revision n; the test flag never changes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from node.domain.handle_value import PUBLIC_READ
 from node.errors import WrongState
 
-CONTENT_VERSION = 1
+# Version 1 was one line, and its commitment covered the whole of it.
+CONTENT_VERSION = 2
 OBJECT_CLASSES = ("batch", "package", "equipment", "certificate", "shipment")
 
 
@@ -113,18 +117,117 @@ class Content(msgspec.Struct, frozen=True):
     v: int = CONTENT_VERSION
 
 
+class _Shared(msgspec.Struct, frozen=True):
+    """What may leave the plant."""
+
+    identifier: str
+    object_class: str = msgspec.field(name="class")
+    template: str
+    attributes: dict[str, str]
+    source: str
+    status: Status
+    revision: int
+    at: str
+    test: bool
+    values: tuple[ExtraValue, ...]
+    v: int
+
+
+class _Withheld(msgspec.Struct, frozen=True):
+    """What stays in the plant. `previous` too: it would tell who guesses what was withheld."""
+
+    attributes: dict[str, str]
+    source: Source
+    actor: str
+    reason: str
+    previous: str
+    parents: tuple[Parent, ...]
+    values: tuple[ExtraValue, ...]
+
+
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(Content)
+_shared_decoder = msgspec.json.Decoder(_Shared)
+_withheld_decoder = msgspec.json.Decoder(_Withheld)
 
 
-def encode_content(content: Content) -> bytes:
-    """Return the canonical bytes of a record's state (what the log entry commits to)."""
-    return _encoder.encode(content)
+def by_index(values: Iterable[ExtraValue]) -> tuple[ExtraValue, ...]:
+    """Return Handle values in the order in which contents hold them."""
+    return tuple(sorted(values, key=lambda value: value.index))
+
+
+def encode_content(content: Content, leaving: Collection[str] = ()) -> bytes:
+    """Return the canonical bytes of a record's state (what the log entry commits to).
+
+    `leaving`: names of the attributes that may leave the plant. Of the values, which are sorted by
+    index, those may leave that anybody may read.
+    """
+    attributes, values = content.attributes, content.values
+    shared = _Shared(
+        identifier=content.identifier,
+        object_class=content.object_class,
+        template=content.template,
+        attributes={name: text for name, text in attributes.items() if name in leaving},
+        source=content.source.kind,
+        status=content.status,
+        revision=content.revision,
+        at=content.at,
+        test=content.test,
+        values=tuple(v for v in values if v.permissions & PUBLIC_READ) if values else (),
+        v=CONTENT_VERSION,
+    )
+    withheld = _Withheld(
+        attributes={name: text for name, text in attributes.items() if name not in leaving},
+        source=content.source,
+        actor=content.actor,
+        reason=content.reason,
+        previous=content.previous,
+        parents=content.parents,
+        values=tuple(v for v in values if not v.permissions & PUBLIC_READ) if values else (),
+    )
+    return _encoder.encode(shared) + b"\n" + _encoder.encode(withheld)
 
 
 def decode_content(data: bytes) -> Content:
     """Read stored content back; raises msgspec.ValidationError only when the store was damaged."""
-    return _decoder.decode(data)
+    first, newline, second = data.partition(b"\n")
+    if not newline:
+        return _decoder.decode(data)
+    shared, withheld = _shared_decoder.decode(first), _withheld_decoder.decode(second)
+    values = shared.values
+    if withheld.values:
+        values = by_index((*values, *withheld.values))
+    return Content(
+        identifier=shared.identifier,
+        object_class=shared.object_class,
+        template=shared.template,
+        attributes=shared.attributes | withheld.attributes,
+        source=withheld.source,
+        status=shared.status,
+        revision=shared.revision,
+        actor=withheld.actor,
+        at=shared.at,
+        test=shared.test,
+        reason=withheld.reason,
+        previous=withheld.previous,
+        parents=withheld.parents,
+        values=values,
+        v=shared.v,
+    )
+
+
+def whole_record(data: bytes) -> bytes:
+    """Return stored content as one JSON object, for readers who may see all of it."""
+    return _encoder.encode(decode_content(data))
+
+
+def content_parts(data: bytes) -> tuple[bytes, bytes]:
+    """Return what of a content may leave the plant, and what may not, each canonical JSON.
+
+    Of a content of version 1 nothing may leave: the first part is empty.
+    """
+    shared, newline, withheld = data.partition(b"\n")
+    return (shared, withheld) if newline else (b"", data)
 
 
 def content_digest(content: bytes) -> str:

@@ -250,6 +250,7 @@ class AttributeRules:
         self._glances = {a.name: _glance_for(a) for a in template.attributes}
         self._checks = {a.name: (a.max_length, _check_for(a), a) for a in template.attributes}
         self._required = tuple(a for a in template.attributes if a.required)
+        self.leaving = frozenset(a.name for a in template.attributes if a.leaves_plant)
 
     def faults(self, attributes: Mapping[str, str]) -> list[Problem]:
         """Return every fault of the attributes of one record; empty means valid."""
@@ -315,6 +316,11 @@ class TemplateCatalogue:
                 code="no_template",
             )
         return found
+
+    def leaving(self, reference: str) -> frozenset[str]:
+        """Return the attributes of a template that may leave the plant; of an unknown one, none."""
+        found = self._rules.get(reference)
+        return found.leaving if found else frozenset()
 
     def templates(self) -> list[Template]:
         """Return every known version, oldest first."""

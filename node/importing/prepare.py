@@ -132,7 +132,9 @@ class _Worker:
         self._setting = setting
         self._task = task
         self._picture = _picture(setting.templates, setting.prefixes)
-        self._sealer = Sealer(setting.tag_key, secrets.token_bytes)
+        self._sealer = Sealer(
+            setting.tag_key, secrets.token_bytes, self._picture.templates.leaving
+        )
         self._now = datetime.fromisoformat(task.at)
 
     def prepare(self, draft: RowDraft) -> tuple[RowOutcome, Sealed | None]:

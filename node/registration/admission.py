@@ -32,6 +32,7 @@ from node.domain.record import (
     Parent,
     Source,
     Status,
+    by_index,
 )
 from node.domain.template import FIRST_INDEX
 from node.errors import InvalidInput, MalformedIdentifier, NotFound, Problem
@@ -102,7 +103,7 @@ def admit(item: Item, actor: Actor, picture: Picture, at: datetime) -> Admitted:
         rules.template.reference,
         attributes,
         parents,
-        item.values,
+        by_index(item.values),
         item.document,
     )
 

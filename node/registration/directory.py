@@ -47,6 +47,10 @@ class Directory:
         """Say whether a prefix is one of this node's, whatever its state."""
         return prefix in self._picture.prefixes
 
+    def leaving(self, template: str) -> frozenset[str]:
+        """Return the attributes of a template that may leave the plant."""
+        return self._picture.templates.leaving(template)
+
     async def refresh(self) -> None:
         """Read the three tables again."""
         async with self._database.read() as scope:

@@ -20,6 +20,7 @@ from node.domain.record import (
     Content,
     Source,
     Status,
+    by_index,
     content_digest,
     decode_content,
     status_after,
@@ -322,7 +323,7 @@ def _changed(
     parents = content.parents
     if request.parents is not None:
         parents = checked_parents(request.parents, identifier, problems)
-    values = content.values if request.values is None else request.values
+    values = content.values if request.values is None else by_index(request.values)
     problems += value_faults(values)
     if problems:
         raise InvalidInput("数据有误", "The data is not valid", problems=problems)

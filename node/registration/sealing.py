@@ -6,7 +6,7 @@ content: a public log of plain suffixes would hand competitors the production li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from node.domain.log_entry import LogEntry, commitment, encode, id_tag
 from node.domain.merkle_tree import leaf_hash
@@ -18,15 +18,24 @@ SALT_BYTES = 32
 
 
 class Sealer:
-    """Makes stored changes out of contents. Holds the identifier-tag key; picklable for pools."""
+    """Makes stored changes out of contents. Holds the identifier-tag key.
 
-    def __init__(self, tag_key: bytes, random_bytes: Callable[[int], bytes]) -> None:
+    `leaving` tells which attributes of a template may leave the plant.
+    """
+
+    def __init__(
+        self,
+        tag_key: bytes,
+        random_bytes: Callable[[int], bytes],
+        leaving: Callable[[str], Collection[str]],
+    ) -> None:
         self._tag_key = tag_key
         self._random_bytes = random_bytes
+        self._leaving = leaving
 
     def seal(self, content: Content, action: Action) -> tuple[NewChange, Receipt]:
         """Return the change to store and the receipt to hand out."""
-        data = encode_content(content)
+        data = encode_content(content, self._leaving(content.template))
         salt = self._random_bytes(SALT_BYTES)
         committed = commitment(salt, data)
         leaf = encode(

@@ -22,6 +22,8 @@ from node.domain.log_entry import (
     encode,
     id_tag,
     kind_of,
+    opened,
+    opening,
 )
 from node.errors import InvalidInput
 
@@ -207,9 +209,33 @@ def test_a_short_tag_key_is_refused() -> None:
         id_tag(bytes(31), "86.1/a")
 
 
-def test_commitment_is_sha_256_of_salt_and_content() -> None:
+def test_commitment_joins_what_is_shared_with_a_salted_digest_of_the_rest() -> None:
+    salt = bytes(range(32))
+    inner = hashlib.sha256(salt[16:] + b'{"b":2}').digest()
+    expected = hashlib.sha256(salt[:16] + inner + b'{"a":1}').digest()
+    assert commitment(salt, b'{"a":1}\n{"b":2}') == expected
+
+
+def test_an_opening_shows_what_is_shared_and_leads_to_the_commitment() -> None:
+    salt, content = bytes(range(32)), b'{"a":1}\n{"b":2}'
+    shown = opening(salt, content)
+    assert shown is not None
+    assert shown[0] == salt[:16]
+    assert shown[2] == b'{"a":1}'
+    assert opened(*shown) == commitment(salt, content)
+    assert opened(*shown[:2], b'{"a":2}') != commitment(salt, content)
+
+
+@pytest.mark.parametrize(("salt", "digest"), [(15, 32), (17, 32), (16, 31), (16, 33), (0, 0)])
+def test_an_opening_of_other_lengths_is_refused(salt: int, digest: int) -> None:
+    with pytest.raises(InvalidInput):
+        opened(bytes(salt), bytes(digest), b"{}")
+
+
+def test_content_of_version_1_is_committed_to_as_a_whole_and_not_opened() -> None:
     salt = bytes(range(32))
     assert commitment(salt, b"{}") == hashlib.sha256(salt + b"{}").digest()
+    assert opening(salt, b"{}") is None
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])

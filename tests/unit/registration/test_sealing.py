@@ -15,14 +15,14 @@ from tests.builders import KEYS, content, lot
 
 def sealer(seed: int = 1) -> Sealer:
     """Return a sealer with the tests' keys and a seeded salt."""
-    return Sealer(KEYS.identifier_tag, Random(seed).randbytes)
+    return Sealer(KEYS.identifier_tag, Random(seed).randbytes, lambda _: {"lot_no"})
 
 
 def test_the_leaf_commits_to_the_content_and_the_receipt_to_the_leaf() -> None:
     given = content(lot(7))
     change, receipt = sealer().seal(given, Action.REGISTER)
     entry = decode(change.leaf)
-    assert change.content == encode_content(given)
+    assert change.content == encode_content(given, {"lot_no"})
     assert len(change.salt) == SALT_BYTES
     assert entry.commitment == commitment(change.salt, change.content)
     assert entry.id_tag == id_tag(KEYS.identifier_tag, lot(7))
