@@ -3,7 +3,7 @@
 Forms follow the Handle.Net software 9.3.1 (Handle System technical manual, chapter "HTTP JSON
 REST API"): key order `responseCode, [message], handle, values` for success and `responseCode,
 [message], [values], handle` for errors; permissions are left out when they are the default 1110,
-references when there are none.
+references when there are none, and an absolute TTL is the text of its time.
 
 Invariants: nothing here raises for any record; text with control characters, bytes that are not
 UTF-8 and structures that do not parse are shown as base64.
@@ -13,29 +13,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from enum import IntEnum
 
 import msgspec
+from msgspec import structs
 
 from node.domain.disclosure import PublicView
 from node.domain.handle_value import DEFAULT_PERMISSIONS, HandleValue
 from node.errors import InvalidInput
-from resolver.handle_structures import STRUCTURES, Formatted, Reference, format_public_key
-
-
-class ResponseCode(IntEnum):
-    """Response codes of the Handle protocol that reading can produce (RFC 3652 §2.2.3)."""
-
-    SUCCESS = 1
-    ERROR = 2
-    SERVER_BUSY = 3
-    PROTOCOL_ERROR = 4
-    HANDLE_NOT_FOUND = 100
-    INVALID_HANDLE = 102
-    VALUES_NOT_FOUND = 200
-    SERVER_NOT_RESPONSIBLE = 301
+from resolver.handle.codes import ResponseCode
+from resolver.handle.json_structures import STRUCTURES, Formatted, Reference, format_public_key
+from resolver.handle.values import fold_types, is_asked
 
 
 class _Value(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -43,7 +32,7 @@ class _Value(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     type: str
     data: Formatted
     permissions: str | None = None
-    ttl: int
+    ttl: int | str
     timestamp: str
     references: tuple[Reference, ...] = ()
 
@@ -52,6 +41,13 @@ class _Rendered(msgspec.Struct, frozen=True):
     responseCode: int
     handle: str
     values: list[_Value]
+
+
+class _Referral(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    responseCode: int
+    referralHandle: str = ""
+    values: tuple[_Value, ...] = ()
+    handle: str
 
 
 class _Selectable(msgspec.Struct, frozen=True):
@@ -88,10 +84,14 @@ _SCRIPT_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 def render(view: PublicView) -> bytes:
     """Return the body of a successful resolution with every public value."""
-    # The values of a record mostly share one time; formatting it costs more than all the rest.
-    times = {seconds: _time_text(seconds) for seconds in {v.timestamp for v in view.values}}
-    values = [_value(value, times[value.timestamp]) for value in view.values]
-    return _encoder.encode(_Rendered(ResponseCode.SUCCESS, view.identifier, values))
+    return render_values(view.identifier, view.values)
+
+
+def render_values(handle: str, values: Sequence[HandleValue]) -> bytes:
+    """Return the body of a successful resolution with these values."""
+    shown = _shown(values)
+    code = ResponseCode.SUCCESS if shown else ResponseCode.VALUES_NOT_FOUND
+    return _encoder.encode(_Rendered(code, handle, shown))
 
 
 def select(body: bytes, *, types: Collection[str], indexes: Collection[int]) -> bytes:
@@ -103,10 +103,28 @@ def select(body: bytes, *, types: Collection[str], indexes: Collection[int]) -> 
     if not types and not indexes:
         return body
     whole = _body_decoder.decode(body)
-    asked = [_ascii_upper(text) for text in types]
+    asked = fold_types(types)
     kept = [raw for raw in whole.values if _is_asked(raw, asked, indexes)]
     code = ResponseCode.SUCCESS if kept else ResponseCode.VALUES_NOT_FOUND
     return _encoder.encode(_Body(code, whole.handle, kept))
+
+
+def render_referral(
+    code: ResponseCode, service: str, values: Sequence[HandleValue], handle: str
+) -> bytes:
+    """Return the body that sends a client on: to `service`, a handle, or to the sites in `values`.
+
+    `handle` is what was asked for.
+    """
+    shown = tuple(_shown(values))
+    return _encoder.encode(
+        _Referral(responseCode=code, referralHandle=service, values=shown, handle=handle)
+    )
+
+
+def rename(body: bytes, handle: str) -> bytes:
+    """Return a rendered `body` that names the record `handle`."""
+    return _encoder.encode(structs.replace(_body_decoder.decode(body), handle=handle))
 
 
 def failure(code: ResponseCode, handle: str | None, message: str | None = None) -> bytes:
@@ -125,6 +143,12 @@ def wrap_in_callback(body: bytes, callback: str) -> bytes:
     return f"{name}({body.decode().translate(_SCRIPT_ESCAPES)});".encode()
 
 
+def _shown(values: Sequence[HandleValue]) -> list[_Value]:
+    # The values of a record mostly share one time; formatting it costs more than all the rest.
+    times = {seconds: _time_text(seconds) for seconds in {v.timestamp for v in values}}
+    return [_value(value, times[value.timestamp]) for value in values]
+
+
 def _value(value: HandleValue, timestamp: str) -> _Value:
     default = value.permissions == DEFAULT_PERMISSIONS
     return _Value(
@@ -132,7 +156,7 @@ def _value(value: HandleValue, timestamp: str) -> _Value:
         type=value.type,
         data=_data(value),
         permissions=None if default else f"{value.permissions & 0x0F:04b}",
-        ttl=value.ttl,
+        ttl=_time_text(value.ttl) if value.is_ttl_absolute else value.ttl,
         timestamp=timestamp,
         references=tuple(Reference(r.handle, r.index) for r in value.references),
     )
@@ -163,15 +187,6 @@ def _time_text(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _is_asked(raw: msgspec.Raw, types: list[str], indexes: Collection[int]) -> bool:
+def _is_asked(raw: msgspec.Raw, types: Collection[str], indexes: Collection[int]) -> bool:
     value = _value_decoder.decode(raw)
-    if value.index in indexes:
-        return True
-    name = _ascii_upper(value.type)
-    return any(
-        name == asked or (asked.endswith(".") and f"{name}.".startswith(asked)) for asked in types
-    )
-
-
-def _ascii_upper(text: str) -> str:
-    return text.upper() if text.isascii() else "".join(c.upper() if c < "\x80" else c for c in text)
+    return is_asked(value.index, value.type, indexes=indexes, types=types)
