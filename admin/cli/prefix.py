@@ -10,6 +10,7 @@ import click
 
 from admin.cli.failures import EXIT_CODES, OK
 from admin.cli.options import config_options, effective_config, json_option
+from admin.cli.prefix_administrator import administrator
 from admin.cli.surroundings import Surroundings
 from admin.cli.tables import print_pairs, print_rows
 from node.domain.identifiers.suffix_profile import PROFILES
@@ -24,7 +25,10 @@ def _china_day(day: datetime | None) -> datetime | None:
 
 @click.group(epilog=EXIT_CODES)
 def prefix() -> None:
-    """标识前缀 / Prefixes: add, list, suspend, resume."""
+    """标识前缀 / Prefixes: add, list, suspend, resume, and who administers them."""
+
+
+prefix.add_command(administrator)
 
 
 @prefix.command(epilog=EXIT_CODES)

@@ -21,9 +21,9 @@ class HandleReference:
 class HandleValue:
     """A typed value at an index.
 
-    `index` 1..2**31-1, unique in its record; `ttl` in seconds, relative to the time of reading;
-    `permissions` the four bits above; `timestamp` seconds since 1970 of the last change of the
-    record that produced the value.
+    `index` 1..2**31-1, unique in its record; `ttl` in seconds, relative to the time of reading, or
+    since 1970 if `is_ttl_absolute`; `permissions` the four bits above; `timestamp` seconds since
+    1970 of the last change of the record that produced the value.
     """
 
     index: int
@@ -33,6 +33,7 @@ class HandleValue:
     permissions: int = DEFAULT_PERMISSIONS
     timestamp: int = 0
     references: tuple[HandleReference, ...] = ()
+    is_ttl_absolute: bool = False
 
     @property
     def is_public(self) -> bool:

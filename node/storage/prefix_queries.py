@@ -1,4 +1,4 @@
-"""Prefixes this node serves."""
+"""Prefixes this node serves, and who administers the handles below them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from node.domain.handle_record import Administrator
 from node.domain.prefix import Prefix, PrefixState
 from node.storage.engine import ReadScope, WriteScope
 
@@ -51,3 +52,33 @@ async def put(scope: WriteScope, prefix: Prefix, at: str) -> None:
             at,
         ),
     )
+
+
+async def administrators(scope: ReadScope) -> dict[str, tuple[Administrator, ...]]:
+    """Return the administrators of every prefix that has any, in their order."""
+    rows = await scope.rows(
+        "SELECT prefix, handle, key_index, permissions FROM prefix_administrator"
+        " ORDER BY prefix, position"
+    )
+    found: dict[str, tuple[Administrator, ...]] = {}
+    for prefix, handle, index, permissions in rows:
+        found[prefix] = (*found.get(prefix, ()), Administrator(handle, index, permissions))
+    return found
+
+
+async def put_administrator(scope: WriteScope, prefix: str, administrator: Administrator) -> None:
+    """Add an administrator after those a prefix has, or change the rights of one it has."""
+    key = (prefix, administrator.handle, administrator.index, administrator.permissions)
+    changed = await scope.rows_affected(
+        "UPDATE prefix_administrator SET permissions = $4"
+        " WHERE prefix = $1 AND handle = $2 AND key_index = $3",
+        key,
+    )
+    if not changed:
+        await scope.rows_affected(
+            "INSERT INTO prefix_administrator (prefix, position, handle, key_index, permissions)"
+            " SELECT $1, coalesce(max(position), 0) + 1, $2,"
+            " CAST($3 AS integer), CAST($4 AS integer)"
+            " FROM prefix_administrator WHERE prefix = $1",
+            key,
+        )
