@@ -88,6 +88,8 @@ class LogFollower:
         self._unlogged: frozenset[str] = frozenset()
         self._knows_unlogged = True
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._begun = 0
         self._seen_at = 0.0
         self._is_loaded = False
         self._is_broken = False
@@ -134,7 +136,17 @@ class LogFollower:
                 continue
 
     async def poll(self) -> None:
-        """Catch up with the log once; note a failure and go dark when blind for too long."""
+        """Catch up with the log as it is now; note a failure and go dark when blind for too long.
+
+        Whoever asks while others do shares one look at the log that began after all of them asked.
+        """
+        asked = self._begun
+        async with self._turn:
+            if self._begun == asked:
+                self._begun += 1
+                await self._look()
+
+    async def _look(self) -> None:
         started = self._clock()
         try:
             async with asyncio.timeout(self._settings.poll_timeout_s):

@@ -21,10 +21,12 @@
 Hence an answer is at most one poll interval behind the register, however far the log is, and
 deleting or forging entries costs a store read and nothing else. Reservations are followed by a
 registration, which the follower does not report; so, like absence, they are remembered for
-`negative_ttl_s` at most, in memory only. When the log cannot be followed for `stale_limit_s` all
-this ends: everything is forgotten and `Unavailable` is the answer.
+`negative_ttl_s` at most, in memory only. Whoever writes in this process lets `see` look for it
+before he answers: whoever reads his answer finds what he wrote. When the log cannot be followed for
+`stale_limit_s` all this ends: everything is forgotten and `Unavailable` is the answer.
 
-What is only reserved is told to nobody: the answer is that of an identifier that does not exist.
+What the public is told nothing of (`render` gives None: a reservation, a deleted Handle record) is
+answered like an identifier that does not exist. Its end is followed or final, or lives as short.
 
 Invariants: one flight per key, whoever asks; waiting callers are bounded (`Overloaded`); one event
 loop owns a Lookup; a caller's callback runs exactly once.
@@ -39,19 +41,20 @@ from typing import Protocol
 
 import structlog
 
-from node.domain.disclosure import PublicView
-from node.domain.record import Status, StoredRecord
+from node.domain.record import StoredRecord
 from node.errors import IntegrityFailure, Overloaded, Unavailable, XibiaoError
 from resolver.log_follower import ChangeSource, FollowerSettings, LogFollower
 from resolver.lookup_counts import LookupCounts
 from resolver.memory_cache import MemoryCache
 from resolver.redis_cache import RedisCache
-from resolver.resolution import Answer, Resolution, resolution_of
+from resolver.resolution import Answer, Resolution
 
 _log = structlog.get_logger(__name__)
 
 Outcome = Answer | XibiaoError
 Deliver = Callable[[Outcome], None]
+# Makes the answer that a record gives the public; None: the public is told nothing of it.
+Render = Callable[[StoredRecord], Resolution | None]
 
 
 class LookupStore(ChangeSource, Protocol):
@@ -68,7 +71,6 @@ class LookupSettings:
 
     `negative_ttl_s` and `negative_limit` for what was not found; `store_batch` keys a read,
     `store_reads` reads at a time, each within `store_timeout_s`; `waiting_limit` keys waited for.
-    `public_url` begins the links in answers ("": they are relative).
     """
 
     negative_ttl_s: float = 1.0
@@ -77,7 +79,6 @@ class LookupSettings:
     store_reads: int = 4
     store_timeout_s: float = 10.0
     waiting_limit: int = 20_000
-    public_url: str = ""
 
 
 class Lookup:
@@ -87,7 +88,7 @@ class Lookup:
         self,
         store: LookupStore,
         *,
-        disclose: Callable[[StoredRecord], PublicView],
+        render: Render,
         follower: LogFollower,
         memory: MemoryCache,
         redis: RedisCache | None,
@@ -95,7 +96,7 @@ class Lookup:
         counts: LookupCounts,
     ) -> None:
         self._store = store
-        self._disclose = disclose
+        self._render = render
         self._redis = redis
         self._settings = settings
         self._loop = asyncio.get_running_loop()
@@ -187,6 +188,15 @@ class Lookup:
         for key in keys:
             self._short_lived.pop(key, None)
 
+    async def see(self, keys: Sequence[str]) -> None:
+        """Return when look-ups that begin later find what was committed for `keys` before.
+
+        For those who write in this process. When the log cannot be read now, memory and Redis may
+        answer as before for as long as they may at all.
+        """
+        await self.follower.poll()
+        self.forget(keys)
+
     def _from_redis(self, key: str, found: tuple[int, Resolution] | None) -> None:
         if found is None or not self.follower.is_current(key, found[0]):
             self.counts.redis_stale += found is not None
@@ -228,17 +238,18 @@ class Lookup:
             return
         for key in keys:
             record = records.get(key)
-            if record is None or record.status == Status.RESERVED:
+            outcome = None if record is None else self._rendered(record)
+            if record is None or outcome is None:
                 self._land_absence(key, began)
             elif self.follower.is_dark or not self.follower.is_overtaken(key, position):
-                self._land_record(key, record, position)
+                self._land_record(key, outcome, position)
             else:
                 # A change was followed while the store was read: what came may already be history.
                 self.counts.overtaken += 1
                 self._enqueue(key)
 
     def _land_absence(self, key: str, began: float) -> None:
-        """Land that there is nothing, or a reservation alone, and remember it for a moment."""
+        """Land that there is nothing to tell, and remember it for a moment."""
         answer = Answer(key, None)
         self._count_found(answer, "store")
         self._short_lived.pop(key, None)
@@ -247,24 +258,23 @@ class Lookup:
             del self._short_lived[next(iter(self._short_lived))]
         self._land(key, answer)
 
-    def _land_record(self, key: str, record: StoredRecord, position: int) -> None:
-        """Land a record and keep its answer in both caches, unless that is not safe now."""
-        answer = self._rendered(record)
-        if isinstance(answer, Answer):
-            self._count_found(answer, "store")
+    def _land_record(self, key: str, outcome: Outcome, position: int) -> None:
+        """Land what a record gives and keep it in both caches, unless that is not safe now."""
+        if isinstance(outcome, Answer):
+            self._count_found(outcome, "store")
             if self.follower.is_current(key, position):
-                self.memory.put(answer)
-                if self._redis is not None and answer.resolution is not None:
-                    self._redis.write(answer.resolution, position)
-        self._land(key, answer)
+                self.memory.put(outcome)
+                if self._redis is not None and outcome.resolution is not None:
+                    self._redis.write(outcome.resolution, position)
+        self._land(key, outcome)
 
-    def _rendered(self, record: StoredRecord) -> Outcome:
+    def _rendered(self, record: StoredRecord) -> Outcome | None:
         try:
-            view = self._disclose(record)
-            return Answer(record.identifier, resolution_of(view, self._settings.public_url))
+            resolution = self._render(record)
         except Exception as error:  # noqa: BLE001 - one damaged record must not fail its batch
             _log.error("record_not_rendered", error=repr(error))
             return IntegrityFailure()
+        return None if resolution is None else Answer(record.identifier, resolution)
 
     def _land(self, key: str, outcome: Outcome) -> None:
         if isinstance(outcome, XibiaoError):
@@ -284,7 +294,7 @@ class Lookup:
 def create_lookup(
     store: LookupStore,
     *,
-    disclose: Callable[[StoredRecord], PublicView],
+    render: Render,
     counts: LookupCounts | None = None,
     memory_limit_bytes: int = 256 * 1024 * 1024,
     redis: RedisCache | None = None,
@@ -304,7 +314,7 @@ def create_lookup(
     )
     return Lookup(
         store,
-        disclose=disclose,
+        render=render,
         follower=follower,
         memory=memory,
         redis=redis,

@@ -38,3 +38,4 @@ class LookupCounts:
     cut_slow: int = 0
     cut_oversized: int = 0
     cut_crowded: int = 0
+    cut_tls: int = 0

@@ -1,4 +1,4 @@
-"""Answers kept in the process, and the bytes that are ready to write for a URL.
+"""Answers kept in the process, and the bytes that are ready to write for a request.
 
 Two generations bound the memory: what is put or used goes to the young one; when that has grown to
 half the budget it becomes the old one and the former old one is dropped whole. Every operation is
@@ -18,10 +18,14 @@ from resolver.resolution import Answer
 # Measured with CPython 3.11, 64 bit: objects, dictionary slots and string headers of one entry.
 _ANSWER_OVERHEAD_BYTES = 700
 _READY_OVERHEAD_BYTES = 350
+_WITHHELD_BYTES = 200
 
 
 class ReadyReply:
-    """What is written for one URL after the status line and the date: `head` ends the header."""
+    """What is written for one URL after the status line and the date: `head` ends the header.
+
+    Other faces keep subclasses of their own, under keys that no URL begins with.
+    """
 
     __slots__ = ("answer", "body", "head")
 
@@ -29,6 +33,11 @@ class ReadyReply:
         self.answer = answer
         self.head = head
         self.body = body
+
+    @property
+    def own_bytes(self) -> int:
+        """How many bytes it adds to those of the answer, to which the body belongs."""
+        return len(self.head)
 
 
 class MemoryCache:
@@ -120,9 +129,12 @@ class MemoryCache:
 
 def _answer_cost(answer: Answer) -> int:
     resolution = answer.resolution
-    bodies = 0 if resolution is None else len(resolution.scan) + len(resolution.handle)
-    return _ANSWER_OVERHEAD_BYTES + len(answer.key) + bodies
+    if resolution is None:
+        return _ANSWER_OVERHEAD_BYTES + len(answer.key)
+    bodies = len(resolution.scan) + len(resolution.handle) + len(resolution.wire)
+    withheld = _WITHHELD_BYTES * len(resolution.withheld)
+    return _ANSWER_OVERHEAD_BYTES + len(answer.key) + bodies + withheld
 
 
 def _ready_cost(url: bytes, ready: ReadyReply) -> int:
-    return _READY_OVERHEAD_BYTES + len(url) + len(ready.head)
+    return _READY_OVERHEAD_BYTES + len(url) + ready.own_bytes

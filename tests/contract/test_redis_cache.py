@@ -14,7 +14,7 @@ from resolver.redis_cache import KEY_PREFIX, RedisSettings, create_redis_cache
 from resolver.redis_reads import RedisAddress, parse_address
 from resolver.resolution import Answer
 from tests.redis_process import RedisServer
-from tests.unit.resolver.fakes import FakeStore, disclosed
+from tests.unit.resolver.fakes import FakeStore, rendered
 
 A, B = "88.888.1501/A", "88.888.1501/B"
 SECRET = b"s" * 32
@@ -46,7 +46,7 @@ class Process:
         self.counts = LookupCounts()
         self.cache = create_redis_cache(url, secret=SECRET, counts=self.counts, settings=settings)
         self.lookup: Lookup = create_lookup(
-            store, disclose=disclosed, counts=self.counts, redis=self.cache
+            store, render=rendered, counts=self.counts, redis=self.cache
         )
 
     async def connected(self) -> Process:

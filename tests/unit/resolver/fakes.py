@@ -15,6 +15,8 @@ from node.domain.handle_value import HandleValue
 from node.domain.identifiers.scheme import Identifier
 from node.domain.record import StoredRecord
 from node.errors import MalformedIdentifier
+from resolver.rendering import resolution_of
+from resolver.resolution import Resolution
 
 AT = "2026-11-21T09:00:00.123Z"
 TIMESTAMP = 1_577_836_800
@@ -41,6 +43,11 @@ def disclosed(record: StoredRecord) -> PublicView:
         attributes=(PublicAttribute("net_kg", "净重", "Net", "51.09", "kg"),) if is_active else (),
         values=(status, url) if is_active else (status,),
     )
+
+
+def rendered(record: StoredRecord) -> Resolution | None:
+    """Render what the product would; of a reservation the public is told nothing."""
+    return None if record.status == "reserved" else resolution_of(disclosed(record))
 
 
 def parse_handle(text: str) -> Identifier:

@@ -16,9 +16,15 @@ from hypothesis import strategies as st
 
 from node.domain.handle_value import HandleReference, HandleValue
 from node.errors import InvalidInput
-from resolver import handle_json, scan_json
-from resolver.handle_json import ResponseCode
-from resolver.handle_structures import format_public_key, read_admin, read_site, read_value_list
+from resolver import scan_json
+from resolver.handle import json_values
+from resolver.handle.codes import ResponseCode
+from resolver.handle.json_structures import (
+    format_public_key,
+    read_admin,
+    read_site,
+    read_value_list,
+)
 from tests.unit.resolver.fakes import TIMESTAMP, disclosed, stored
 
 KEY = "86.1000/ABC"
@@ -30,7 +36,7 @@ def text(value: str) -> bytes:
 
 
 def body_of(*values: HandleValue) -> bytes:
-    return handle_json.render(dataclasses.replace(disclosed(stored(KEY)), values=values))
+    return json_values.render(dataclasses.replace(disclosed(stored(KEY)), values=values))
 
 
 def url(index: int = 1, **changes: object) -> HandleValue:
@@ -62,18 +68,18 @@ def test_permissions_and_references_appear_when_they_are_not_the_default() -> No
 
 
 def test_api_02_not_found() -> None:
-    body = handle_json.failure(ResponseCode.HANDLE_NOT_FOUND, KEY)
+    body = json_values.failure(ResponseCode.HANDLE_NOT_FOUND, KEY)
     assert body == b'{"responseCode":100,"handle":"86.1000/ABC"}'
 
 
 def test_api_03_nothing_selected_is_code_200_with_no_values() -> None:
-    body = handle_json.select(body_of(url()), types=(), indexes=(9,))
+    body = json_values.select(body_of(url()), types=(), indexes=(9,))
     assert body == b'{"responseCode":200,"handle":"86.1000/ABC","values":[]}'
 
 
 def test_api_04_type_and_index_select_the_union() -> None:
     values = url(1), url(2, type="DESC"), url(3, type="EMAIL")
-    body = handle_json.select(body_of(*values), types=("URL",), indexes=(2,))
+    body = json_values.select(body_of(*values), types=("URL",), indexes=(2,))
     assert body == body_of(*values[:2])
 
 
@@ -83,17 +89,17 @@ def test_api_04_type_and_index_select_the_union() -> None:
 )
 def test_types_compare_without_case_and_by_family(asked: str, found: list[int]) -> None:
     values = url(1), url(2, type="Url.x"), url(3, type="URLS")
-    body = handle_json.select(body_of(*values), types=(asked,), indexes=())
+    body = json_values.select(body_of(*values), types=(asked,), indexes=())
     assert [v["index"] for v in msgspec.json.decode(body)["values"]] == found
 
 
 def test_api_05_failure_puts_the_message_before_the_handle() -> None:
-    body = handle_json.failure(ResponseCode.SERVER_NOT_RESPONSIBLE, KEY, "not here")
+    body = json_values.failure(ResponseCode.SERVER_NOT_RESPONSIBLE, KEY, "not here")
     assert body == b'{"responseCode":301,"message":"not here","handle":"86.1000/ABC"}'
 
 
 def test_api_07_callback_name_is_cleaned_and_script_breakers_are_escaped() -> None:
-    script = handle_json.wrap_in_callback(b'{"a":"</script>&\xe2\x80\xa8"}', "a.b")
+    script = json_values.wrap_in_callback(b'{"a":"</script>&\xe2\x80\xa8"}', "a.b")
     assert script == b'a_b({"a":"\\u003c/script\\u003e\\u0026\\u2028"});'
 
 
@@ -198,8 +204,8 @@ def test_damaged_site_is_refused_or_read(place: int, change: int) -> None:
 )
 def test_every_value_renders_and_survives_selection(value: HandleValue) -> None:
     body = body_of(value)
-    assert handle_json.select(body, types=(), indexes=(value.index,)) == body
-    assert msgspec.json.decode(handle_json.indent(body)) == msgspec.json.decode(body)
+    assert json_values.select(body, types=(), indexes=(value.index,)) == body
+    assert msgspec.json.decode(json_values.indent(body)) == msgspec.json.decode(body)
 
 
 def test_scan_of_an_active_record_has_names_in_both_languages() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from resolver.memory_cache import MemoryCache, ReadyReply
-from resolver.resolution import Answer, resolution_of
+from resolver.rendering import resolution_of
+from resolver.resolution import Answer
 from tests.unit.resolver.fakes import disclosed, stored
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.errors import IntegrityFailure
-from resolver.resolution import CacheSeal, Resolution, resolution_of
+from resolver.rendering import resolution_of
+from resolver.resolution import CacheSeal, Resolution
 from tests.unit.resolver.fakes import disclosed, stored
 
 KEY = "88.888.1501/A"
@@ -24,6 +25,10 @@ RESOLUTION = resolution_of(disclosed(stored(KEY)))
         entity_tag=st.text(),
         scan=st.binary(),
         handle=st.binary(),
+        wire=st.binary(),
+        withheld=st.lists(
+            st.tuples(st.integers(1, 2**31 - 1), st.text(), st.integers(0, 255)), max_size=5
+        ).map(tuple),
     ),
     st.integers(0, 2**64 - 1),
 )
