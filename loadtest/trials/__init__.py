@@ -15,6 +15,10 @@ what it must, and in the end counts in the database and runs `xibiao audit`. Fro
 - `side_file`, `dirty_trial`       spoilt files against what the generator says of them
 - `idempotency_trial`              repeated requests and races
 - `redis_proxy`, `answer_history`, `redis_trial`   a Redis that stalls, vanishes and lies
+- `handle_site`       a node with the prefix of the Handle trials, and clients that ask again
+- `handle_fuzz_trial`              bent messages by the million over UDP and TCP
+- `handle_flood`, `handle_flood_trial`                 forged sources, and real clients beside
+- `handle_patience_trial`          half-sent messages, silent and lying connections
 - `__main__`          `python -m loadtest.trials import --rows 300000 --backend postgresql`
 
 Invariants: the same seed makes the same files, moments and choices; every trial works in a

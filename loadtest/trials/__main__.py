@@ -16,6 +16,9 @@ from tempfile import TemporaryDirectory
 
 from loadtest.trials.dirty_trial import dirty_trial
 from loadtest.trials.findings import Finding, TrialFailed
+from loadtest.trials.handle_flood_trial import handle_flood_trial
+from loadtest.trials.handle_fuzz_trial import handle_fuzz_trial
+from loadtest.trials.handle_patience_trial import handle_patience_trial
 from loadtest.trials.idempotency_trial import idempotency_trial
 from loadtest.trials.import_trial import import_trial
 from loadtest.trials.kill_trial import database_kill_trial, kill_trial
@@ -66,13 +69,28 @@ def _redis(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
     return redis_trial(ground.place, ground.stores, rows=rows, seed=seed)
 
 
-# The rows (idempotency: requests) of a trial at full size.
+def _handle_fuzz(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
+    return handle_fuzz_trial(ground.place, ground.stores, rows=rows, seed=seed)
+
+
+def _handle_flood(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
+    return handle_flood_trial(ground.place, ground.stores, rows=rows, seed=seed)
+
+
+def _handle_patience(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
+    return handle_patience_trial(ground.place, ground.stores, rows=rows, seed=seed)
+
+
+# The rows of a trial at full size (idempotency: requests; handle-…: datagrams).
 TRIALS: dict[str, tuple[Trial, int]] = {
     "import": (_import, 300_000),
     "kill": (_kill, 300_000),
     "dirty": (_dirty, 30_000),
     "idempotency": (_idempotency, 100_000),
     "redis": (_redis, 10_000),
+    "handle-fuzz": (_handle_fuzz, 10_000_000),
+    "handle-flood": (_handle_flood, 4_000_000),
+    "handle-patience": (_handle_patience, 10_000),
 }
 BACKENDS = ("sqlite", "postgresql")
 

@@ -27,6 +27,7 @@ from tests.server_process import ServerProcess, free_port
 DEMO_ROWS = 2_000
 ALL_ROLES = "api,sequencer,importer,resolver"
 _READY = re.compile(r"^ready http=", re.MULTILINE)
+_HANDLE = re.compile(r"^ready .*?handle=([\d.]+):(\d+)", re.MULTILINE)
 _FIRST_KEY = re.compile(r"^ +(xb_\w+)$", re.MULTILINE)
 _LOOK_S = 0.05
 _KIB_A_MIB = 1024
@@ -49,6 +50,7 @@ class TrialNode:
         self.port = free_port(7_000)
         self._log = data / f"{roles.replace(',', '-')}-{self.port}.log"
         where = ["--data", str(data), "--http", f"127.0.0.1:{self.port}", "--roles", roles]
+        where += ["--handle", "127.0.0.1:0"]
         given = {**stores.settings(), "XIBIAO_LOGGING__LEVEL": "warning", **(settings or {})}
         variables = [f"{name}={value}" for name, value in given.items()]
         program = ["env", f"--chdir={CHECKOUT}", *variables, *xibiao("up", "--demo", *where)]
@@ -85,6 +87,12 @@ class TrialNode:
     def origin(self) -> str:
         """The address that requests begin with."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def handle_address(self) -> tuple[str, int]:
+        """The address of the Handle protocol, UDP and TCP, since the last start."""
+        host, port = _HANDLE.findall(self._log.read_text())[-1]
+        return host, int(port)
 
     def start(self) -> None:
         """Start, or start again, and wait until every face answers."""
