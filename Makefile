@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-setup format bench trials lock clean
+.PHONY: help setup run test test-setup format bench trials proto lock clean
 
 UV_COMPILE = uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
 	--python-version 3.11
@@ -31,6 +31,10 @@ bench: test-setup ## 性能测试，可选 BENCH="P1 P6" Benchmarks, all or thos
 
 trials: test-setup ## 全规模产品试验（数小时），可选 TRIALS="import kill" Trials of the product, hours
 	@.venv/bin/python -m loadtest.trials $(TRIALS)
+
+proto: test-setup ## 由契约重新生成 gRPC 代码 Generate the gRPC code from the contract anew
+	.venv/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. \
+		sync/proto/idlink/v1/*.proto
 
 lock: ## 重新锁定依赖（需要 uv） Lock the requirements anew (needs uv)
 	$(UV_COMPILE) --upgrade requirements/runtime.in -o requirements/runtime.txt
