@@ -1,0 +1,177 @@
+"""The handlers of `/api/v1/sync…`: what waits at the link, and what operators decide about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from node.api.access_control import AccessControl
+from node.api.exchange import decode, json_response, read_body
+from node.errors import NotFound, WrongState
+from node.registration.register import moment
+from node.storage import alarm_queries, directive_queries, reconciliation_queries, sync_queries
+from node.storage.engine import Database
+from node.storage.reconciliation_queries import Reconciliation
+
+MAX_BODY = 262_144
+LISTED = 200
+
+
+class CompareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for a comparison: by digests, or of every record."""
+
+    kind: Literal["digest", "full"] = "digest"
+
+
+class ItemsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Name items by leaf index, with the reason of the decision about them."""
+
+    indexes: tuple[int, ...]
+    reason: str = ""
+
+
+class DecisionRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Decide about an order of the secondary node."""
+
+    accepted: bool
+    note: str = ""
+
+
+class ClearRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Clear the standing alarm of a kind."""
+
+    kind: str
+
+
+_compare = msgspec.json.Decoder(CompareRequest)
+_items = msgspec.json.Decoder(ItemsRequest)
+_decision = msgspec.json.Decoder(DecisionRequest)
+_clear = msgspec.json.Decoder(ClearRequest)
+
+
+class SyncRoutes:
+    """The operator's side of the link. Everything here needs an administrator's key."""
+
+    def __init__(
+        self,
+        access: AccessControl,
+        database: Database,
+        clock: Callable[[], datetime],
+        *,
+        peer: str,
+    ) -> None:
+        self._access = access
+        self._database = database
+        self._clock = clock
+        self._peer = peer
+
+    def _operator(self, request: Request) -> str:
+        actor = self._access.actor(request)
+        actor.require_administrator()
+        if not self._peer:
+            raise NotFound("未配置二级节点", "No secondary node is configured", code="no_peer")
+        return actor.id
+
+    async def overview(self, request: Request) -> Response:
+        """Return the items that wait, the orders and the alarms of the link."""
+        self._operator(request)
+        async with self._database.read() as scope:
+            items = {
+                state: await sync_queries.items(scope, self._peer, state, LISTED)
+                for state in ("rejected", "blocked", "unknown", "retry", "dropped")
+            }
+            orders = await directive_queries.directives(scope, self._peer, LISTED)
+            alarms = await alarm_queries.standing(scope)
+        return json_response(
+            {
+                "peer": self._peer,
+                "items": [item for found in items.values() for item in found],
+                "directives": orders,
+                "alarms": alarms,
+            }
+        )
+
+    async def compare(self, request: Request) -> Response:
+        """Ask for a comparison with the secondary node; answers 202 with its number."""
+        self._operator(request)
+        asked = decode(await read_body(request, MAX_BODY) or b"{}", _compare)
+        async with self._database.write() as scope:
+            number = await reconciliation_queries.request(
+                scope, self._peer, asked.kind, moment(self._clock)
+            )
+        return json_response({"id": number, "kind": asked.kind}, 202)
+
+    async def comparison(self, request: Request) -> Response:
+        """Return what a comparison found, or that it is still under way."""
+        self._operator(request)
+        text = request.path_params["number"]
+        async with self._database.read() as scope:
+            number = int(text) if text.isdecimal() and len(text) < 16 else -1
+            found = await reconciliation_queries.find(scope, number)
+        if found is None:
+            raise NotFound("没有此比对", "No such comparison", code="no_comparison")
+        return json_response(_shown(found))
+
+    async def move_items(self, request: Request) -> Response:
+        """Retry or drop items the secondary node did not take: `…/items:retry`, `…/items:drop`."""
+        operator = self._operator(request)
+        action = request.path_params["action"]
+        if action not in ("retry", "drop"):
+            raise NotFound("没有此操作", "No such action", code="no_action")
+        asked = decode(await read_body(request, MAX_BODY), _items)
+        state = "retry" if action == "retry" else "dropped"
+        reason = f"{operator}: {asked.reason[:200]}"
+        async with self._database.write() as scope:
+            moved = await sync_queries.change_state(
+                scope, self._peer, asked.indexes, state, reason, moment(self._clock)
+            )
+        return json_response({"moved": moved})
+
+    async def decide(self, request: Request) -> Response:
+        """Decide about an order that no rule decides."""
+        operator = self._operator(request)
+        number = request.path_params["id"]
+        asked = decode(await read_body(request, MAX_BODY), _decision)
+        async with self._database.write() as scope:
+            orders = await directive_queries.undecided(scope, self._peer)
+            found = next((order for order in orders if order.id == number), None)
+            if found is None:
+                raise WrongState("没有待处理的该指令", "No such order waits", code="no_directive")
+            decided = replace(
+                found,
+                handled_at=moment(self._clock),
+                handled_by=operator,
+                accepted=asked.accepted,
+                note=asked.note[:500],
+            )
+            await directive_queries.handle_directive(scope, decided)
+        return json_response(decided)
+
+    async def clear_alarm(self, request: Request) -> Response:
+        """Clear an alarm a person has dealt with; it is raised again if its cause remains."""
+        self._operator(request)
+        asked = decode(await read_body(request, MAX_BODY), _clear)
+        async with self._database.write() as scope:
+            cleared = await alarm_queries.clear(scope, [asked.kind], moment(self._clock))
+        return json_response({"cleared": cleared})
+
+
+def _shown(found: Reconciliation) -> dict[str, object]:
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "state": "finished" if found.finished_at else "running",
+        "requested_at": found.requested_at,
+        "finished_at": found.finished_at,
+        "size": found.size,
+        "records": found.total,
+        "differences": found.differences,
+        "mended": found.mended,
+        "details": msgspec.Raw(found.details.encode()),
+    }

@@ -1,0 +1,173 @@
+"""Dials the secondary node, runs a session until it ends, waits and dials again.
+
+Invariants: one relay works on a link at a time (a lease in the database); a peer that is away costs
+nothing but its own backlog; pauses grow from one to sixty seconds with jitter and start over once
+a session moved something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from node.domain.template import Template
+from node.errors import AccessDenied, IntegrityFailure, XibiaoError
+from node.telemetry import Metrics
+from sync import link_handshake
+from sync.peer import Hello, Link, Peer
+from sync.relay.directives import Directives, Obedience
+from sync.relay.ledger import Alarm, Ledger
+from sync.relay.opening import settle_position
+from sync.relay.reconcile import Reconciler
+from sync.relay.session import Session, SessionSettings
+from sync.relay.waiting_items import WaitingItems, put_templates
+
+_log = structlog.get_logger(__name__)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+NOT_ADMITTED = "peer_refuses_session"
+RENEWED = "renewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the relay asks of the node it is part of: who we are now, and what orders do.
+
+    `credentials_replaced` waits until a session would show other certificates than the last one
+    tried.
+    """
+
+    hello: Callable[[], Hello]
+    templates: Callable[[], list[Template]]
+    obedience: Obedience
+    credentials_replaced: Callable[[], Awaitable[object]] = field(
+        default_factory=lambda: asyncio.Event().wait
+    )
+
+
+class Relay:
+    """The node's end of the link; `run` for ever, `wake` when the log grew."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        ledger: Ledger,
+        surroundings: Surroundings,
+        metrics: Metrics,
+        settings: SessionSettings,
+    ) -> None:
+        self._peer = peer
+        self._ledger = ledger
+        self._around = surroundings
+        self._metrics = metrics
+        self._settings = settings
+        self._session: Session | None = None
+
+    def wake(self) -> None:
+        """Say that the log grew."""
+        if self._session is not None:
+            self._session.wake()
+
+    async def run(self) -> None:
+        """Keep the peer in step for ever."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            began = await self._acked_size()
+            if await self._one_session() == RENEWED:
+                continue
+            moved = await self._acked_size() > began
+            pause_s = FIRST_PAUSE_S if moved else min(2 * pause_s, LONGEST_PAUSE_S)
+            # Jitter, so that the nodes of a region do not dial all at once after an outage.
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+    async def _acked_size(self) -> int:
+        """Return how much of the log the peer holds; 0 while the database cannot tell."""
+        try:
+            return (await self._ledger.position()).acked_size
+        except XibiaoError:
+            return 0
+
+    async def _one_session(self) -> str:
+        """Run one session to its end; return how it ended."""
+        end = RENEWED
+        try:
+            async with self._peer.open(self._around.hello()) as link:
+                await self._ledger.clear_alarms(NOT_ADMITTED, *link_handshake.REFUSALS)
+                self._metrics.sync_connected.set(1)
+                await self._run_on(link)
+        except XibiaoError as error:
+            end = error.code
+            await self._failed(error)
+        except Exception:  # noqa: BLE001 - see below
+            # The link must not take the node with it, whatever surprises it holds.
+            end = "internal"
+            _log.exception("sync_failed")
+        finally:
+            self._session = None
+            self._metrics.sync_connected.set(0)
+            self._metrics.sync_sessions.labels(end).inc()
+        return end
+
+    async def _run_on(self, link: Link) -> None:
+        await put_templates(link, self._around.templates())
+        position = await settle_position(link, self._ledger)
+        session = Session(
+            link,
+            self._ledger,
+            self._metrics,
+            self._settings,
+            acked_size=position.acked_size,
+            cosigned_size=position.cosigned_size,
+        )
+        self._session = session
+        waiting = WaitingItems(link, self._ledger)
+        orders = Directives(link, self._ledger, self._around.obedience, waiting)
+        _log.info("sync_session", peer=self._peer.name, acknowledged=position.acked_size)
+        beside = [waiting.run(), orders.receive(), orders.carry_out(), self._renew(session)]
+        beside.append(Reconciler(link, self._ledger, session).run())
+        await session.run(*beside)
+
+    async def _renew(self, session: Session) -> None:
+        """End the session in order once one with replaced certificates can be opened.
+
+        As long as none can, this one goes on with the certificates that it was opened with.
+        """
+        await self._around.credentials_replaced()
+        while True:
+            try:
+                async with self._peer.open(self._around.hello()):
+                    break
+            except XibiaoError as error:
+                await self._failed(error)
+                await asyncio.sleep(LONGEST_PAUSE_S)
+        _log.info("sync_certificates_replaced")
+        await session.finish()
+
+    async def _failed(self, error: XibiaoError) -> None:
+        """Log why there is no session, and raise an alarm where waiting does not help."""
+        if error.code in link_handshake.REFUSALS:
+            _log.error("sync_refused", code=error.code, reason=str(error))
+            await self._raise_alarm(Alarm(error.code, error.zh, error.en))
+        elif isinstance(error, AccessDenied):
+            _log.error("sync_refused", code=error.code, reason=str(error))
+            await self._raise_alarm(
+                Alarm(
+                    NOT_ADMITTED,
+                    f"二级节点拒绝本节点的会话:{error.zh}",
+                    f"The secondary node refuses our session: {error.en}",
+                )
+            )
+        elif isinstance(error, IntegrityFailure):
+            _log.error("sync_stopped", code=error.code, reason=str(error))
+        else:
+            _log.warning("sync_interrupted", code=error.code, reason=str(error))
+
+    async def _raise_alarm(self, alarm: Alarm) -> None:
+        try:
+            await self._ledger.raise_alarm(alarm)
+        except XibiaoError as error:
+            # The cause remains, so the next session raises it.
+            _log.error("alarm_not_raised", alarm=alarm.kind, reason=str(error))

@@ -1,0 +1,289 @@
+"""One session with the secondary node: everything that goes on between dialling and hanging up.
+
+The sender walks the log and keeps the window full; the receiver writes down what is acknowledged.
+Beside them a heartbeat, the orders of the peer, items that wait, and comparisons that operators ask
+for. Whatever of it fails ends the session; the relay then dials again and `opening` finds out where
+both sides are. Nothing here is needed to register or to resolve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from node.domain.signed_note import parse_note, parse_verifier_key, verify_note
+from node.errors import IntegrityFailure, Unavailable
+from node.storage.log_queries import LogState
+from node.telemetry import Metrics
+from sync.peer import (
+    Answer,
+    BatchReceived,
+    CheckpointAnswer,
+    CheckpointCode,
+    Health,
+    Item,
+    Link,
+)
+from sync.relay.ledger import Alarm, Ledger
+from sync.relay.window import Window
+
+_log = structlog.get_logger(__name__)
+WITNESS_REFUSED = "witness_refused"
+_REFUSED_ZH = {
+    CheckpointCode.BAD_SIGNATURE: "签名无效",
+    CheckpointCode.OLDER: "检查点早于已会签的检查点",
+    CheckpointCode.INCONSISTENT: "检查点与其保存的日志不一致",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Times in seconds. `answer_timeout_s`: how long an answer may take before the line is dead."""
+
+    batch: int = 1_000
+    poll_s: float = 0.05
+    answer_timeout_s: float = 15.0
+    heartbeat_s: float = 10.0
+    cosign_interval_s: float = 0.2
+
+
+class Session:
+    """Runs one open link until it ends; `pause` stops the sender while both sides are compared."""
+
+    def __init__(
+        self,
+        link: Link,
+        ledger: Ledger,
+        metrics: Metrics,
+        settings: SessionSettings,
+        *,
+        acked_size: int,
+        cosigned_size: int,
+    ) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._metrics = metrics
+        self._settings = settings
+        self._window = Window(acked_size, link.capabilities.window)
+        self._cosigned_size = cosigned_size
+        self._offered: LogState | None = None
+        self._offered_s = 0.0
+        self._moved = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._may_send = asyncio.Event()
+        self._may_send.set()
+        self._is_last_pause = False
+        self._cosigner = parse_verifier_key(link.cosigner_key) if link.cosigner_key else None
+
+    @property
+    def acked_size(self) -> int:
+        """Return how many leaves the peer holds, as far as it has answered."""
+        return self._window.acked_size
+
+    def wake(self) -> None:
+        """Say that the log grew."""
+        self._wake.set()
+
+    async def run(self, *beside: Coroutine[None, None, None]) -> None:
+        """Run until something fails, and raise that."""
+        await run_together(self._send(), self._receive(), self._watch(), self._heartbeat(), *beside)
+
+    async def pause(self) -> int:
+        """Stop sending and wait for every answer; return the size both sides hold then."""
+        self._may_send.clear()
+        while not self._window.is_empty:
+            self._moved.clear()
+            await self._moved.wait()
+        return self._window.acked_size
+
+    def resume(self) -> None:
+        """Go on sending."""
+        if not self._is_last_pause:
+            self._may_send.set()
+
+    async def finish(self) -> None:
+        """Stop sending for good and wait for the answer to everything sent, as long as answers may
+        take; the session may end then without anything under way."""
+        self._is_last_pause = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.answer_timeout_s):
+                await self.pause()
+                while self._offered is not None:
+                    self._moved.clear()
+                    await self._moved.wait()
+
+    async def _send(self) -> None:
+        limit = min(self._settings.batch, self._link.capabilities.max_batch)
+        while True:
+            await self._may_send.wait()
+            state = await self._ledger.log_state()
+            self._metrics.sync_backlog.set(state.size - self._window.acked_size)
+            while self._window.next_index < state.size and self._may_send.is_set():
+                await self._until_there_is_room()
+                first = self._window.next_index
+                items = await self._ledger.items(first, min(first + limit, state.size))
+                if self._may_send.is_set():  # it was, before the items were read
+                    await self._send_batch(items)
+            if not self._may_send.is_set():
+                continue
+            if self._is_to_be_cosigned(state):
+                await self._offer(state)
+            await self._until_the_log_grows()
+
+    async def _send_batch(self, items: Sequence[Item]) -> None:
+        batch = self._window.sent(items, self._ledger.now(), time.monotonic())
+        await self._link.send(batch.batch_id, items)
+
+    async def _until_there_is_room(self) -> None:
+        while self._window.is_full:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def _until_the_log_grows(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), self._settings.poll_s)
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    def _is_to_be_cosigned(self, state: LogState) -> bool:
+        if not self._link.capabilities.holds_log or not state.checkpoint:
+            return False
+        if self._offered is not None or state.size <= self._cosigned_size:
+            return False
+        return time.monotonic() - self._offered_s >= self._settings.cosign_interval_s
+
+    async def _offer(self, state: LogState) -> None:
+        path = await self._ledger.consistency(self._cosigned_size, state.size)
+        if not self._may_send.is_set():
+            return
+        self._offered, self._offered_s = state, time.monotonic()
+        await self._link.offer(state.checkpoint, self._cosigned_size, path)
+
+    async def _receive(self) -> None:
+        """Take answers as they come; those that came together are written in one transaction."""
+        waiting: asyncio.Queue[Answer] = asyncio.Queue()
+        await run_together(self._collect(waiting), self._write(waiting))
+
+    async def _collect(self, waiting: asyncio.Queue[Answer]) -> None:
+        async for answer in self._link.answers():
+            waiting.put_nowait(answer)
+        raise Unavailable("二级节点结束了会话", "The peer ended the session", code="peer_left")
+
+    async def _watch(self) -> None:
+        """End the session when the peer keeps the connection but stops answering."""
+        if self._link.capabilities.bounds_its_answers:
+            await asyncio.Event().wait()
+        patience_s = self._settings.answer_timeout_s
+        while True:
+            await asyncio.sleep(patience_s / 4)
+            asked = [self._window.waits_since(), self._offered_s if self._offered else None]
+            if any(since is not None and time.monotonic() - since > patience_s for since in asked):
+                raise Unavailable("二级节点未答复", "The peer does not answer", code="peer_silent")
+
+    async def _write(self, waiting: asyncio.Queue[Answer]) -> None:
+        while True:
+            answers = [await waiting.get()]
+            while not waiting.empty():
+                answers.append(waiting.get_nowait())
+            received = [a for a in answers if isinstance(a, BatchReceived)]
+            settled = [pair for answer in received for pair in self._window.answered(answer)]
+            if settled:
+                at = await self._ledger.acknowledge(settled)
+                for batch, answer in settled:
+                    self._count(batch.items, answer, at)
+            self._moved.set()
+            for given in answers:
+                if isinstance(given, CheckpointAnswer):
+                    await self._checkpoint_answered(given)
+                    self._moved.set()
+
+    def _count(self, items: Sequence[Item], answer: BatchReceived, at: str) -> None:
+        self._metrics.sync_acked_size.set(self._window.acked_size)
+        for result in answer.refused:
+            self._metrics.sync_items.labels(result.code.value).inc()
+        self._metrics.sync_items.labels("ok").inc(len(items) - len(answer.refused))
+        lag = datetime.fromisoformat(at) - datetime.fromisoformat(items[0].at)
+        self._metrics.sync_lag_seconds.observe(max(0.0, lag.total_seconds()))
+
+    async def _checkpoint_answered(self, answer: CheckpointAnswer) -> None:
+        offered, self._offered = self._offered, None
+        if offered is None:
+            return
+        match answer.code:
+            case CheckpointCode.COSIGNED:
+                line = answer.line.rstrip(b"\n") + b"\n"
+                self._require_cosignature(offered, line)
+                await self._ledger.cosigned(offered.size, line)
+                self._cosigned_size = offered.size
+                await self._ledger.clear_alarms(WITNESS_REFUSED)
+            case CheckpointCode.STALE_OLD_SIZE | CheckpointCode.AHEAD:
+                # A lost answer, or leaves still on their way: offer again from where it is.
+                self._cosigned_size = min(answer.size, self._window.acked_size)
+            case _:
+                await self._refused(offered, answer)
+
+    def _require_cosignature(self, offered: LogState, line: bytes) -> None:
+        if self._cosigner is None:
+            raise IntegrityFailure(code="no_cosigner")
+        note = parse_note(offered.checkpoint + line)
+        if self._cosigner.name not in verify_note(note, [self._cosigner]):
+            raise IntegrityFailure(code="no_cosignature")
+
+    async def _refused(self, offered: LogState, answer: CheckpointAnswer) -> None:
+        reason = _REFUSED_ZH.get(answer.code, answer.code.value)
+        await self._ledger.raise_alarm(
+            Alarm(
+                WITNESS_REFUSED,
+                f"二级节点拒绝会签大小为 {offered.size} 的检查点:{reason}",
+                f"The secondary node refuses the checkpoint of size {offered.size}:"
+                f" {answer.code.value}. {answer.message[:200]}",
+                offered.checkpoint,
+            )
+        )
+        raise IntegrityFailure(
+            "二级节点拒绝会签", "The secondary node refuses to cosign", code=WITNESS_REFUSED
+        )
+
+    async def _heartbeat(self) -> None:
+        while True:
+            state = await self._ledger.log_state()
+            oldest_ms = await self._ledger.oldest_unacknowledged_ms(self.acked_size)
+            await self._link.heartbeat(Health("normal", state.size, self.acked_size, oldest_ms))
+            await asyncio.sleep(self._settings.heartbeat_s)
+
+
+async def run_together(*parts: Coroutine[None, None, None]) -> None:
+    """Run parts that never end by themselves until one fails; end the others and raise that.
+
+    Each part is cancelled once, however often this is: a second cancellation would reach a database
+    transaction while it is being given up, and leave it open.
+    """
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await _ended(tasks)
+    for task in done:
+        task.result()
+
+
+async def _ended(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Wait until all have ended, whatever they raise; being cancelled meanwhile is told after."""
+    is_cancelled = False
+    ending = asyncio.gather(*tasks, return_exceptions=True)
+    while not ending.done():
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
