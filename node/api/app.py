@@ -28,6 +28,7 @@ from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
 from node.api.problems import plain_problem, problem_response
 from node.api.registration_routes import RegistrationRoutes
+from node.api.sync_routes import SyncRoutes
 from node.errors import XibiaoError
 from node.telemetry import Metrics, request_id
 
@@ -39,7 +40,7 @@ SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 )
-IDENTIFIERS, IMPORTS = "/api/v1/identifiers", "/api/v1/imports"
+IDENTIFIERS, IMPORTS, SYNC = "/api/v1/identifiers", "/api/v1/imports", "/api/v1/sync"
 # What Starlette refuses by itself: status -> code and texts.
 _REFUSALS = {
     400: ("malformed_request", "请求格式有误", "The request is malformed"),
@@ -59,6 +60,7 @@ class Faces:
     imports: ImportRoutes | None
     log: LogRoutes | None
     operations: OperationRoutes
+    sync: SyncRoutes | None = None
 
 
 def create_app(faces: Faces, metrics: Metrics, *, version: str) -> ASGIApp:
@@ -109,6 +111,7 @@ def _routes(faces: Faces) -> list[_Route]:
         *(() if faces.registration is None else _registration_routes(faces.registration)),
         *(() if faces.imports is None else _import_routes(faces.imports)),
         *(() if faces.log is None else _log_routes(faces.log)),
+        *(() if faces.sync is None else _sync_routes(faces.sync)),
         ("GET", "/api/v1/status", operations.status, "运行状态 / Status"),
         ("GET", "/healthz", operations.health, "存活 / Liveness"),
         ("GET", "/readyz", operations.ready, "就绪 / Readiness"),
@@ -144,6 +147,17 @@ def _log_routes(log: LogRoutes) -> list[_Route]:
         ("GET", "/log/vkey", log.verifier_key, "日志公钥 / Verifier key"),
         ("GET", "/log/tile/{path:path}", log.resource, "日志分片 / Tiles"),
         ("GET", "/log/proof/{identifier:path}", log.proof, "登记凭证 / Receipt"),
+    ]
+
+
+def _sync_routes(s: SyncRoutes) -> list[_Route]:
+    return [
+        ("GET", SYNC, s.overview, "同步概况 / The link to the secondary node"),
+        ("POST", SYNC + "/reconciliations", s.compare, "发起比对 / Compare and mend"),
+        ("GET", SYNC + "/reconciliations/{number}", s.comparison, "比对结果 / A comparison"),
+        ("POST", SYNC + "/items:{action}", s.move_items, "重试或放弃 / Retry or drop items"),
+        ("POST", SYNC + "/directives/{id}", s.decide, "处理指令 / Decide about an order"),
+        ("POST", SYNC + "/alarms:clear", s.clear_alarm, "解除告警 / Clear an alarm"),
     ]
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hmac
 import re
 from binascii import a2b_base64, b2a_base64
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -44,8 +43,7 @@ _LEAF = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
     """One accepted change. `at` is canonical time text (UTC, milliseconds, `Z`)."""
 
     kind: str
@@ -59,15 +57,11 @@ class LogEntry:
 
     def __post_init__(self) -> None:
         """Refuse what could not be written and read back; raises InvalidInput."""
-        if self.kind not in KINDS:
-            raise _malformed("kind")
-        if not _TOKEN.fullmatch(self.object_class) or not _TOKEN.fullmatch(self.source_kind):
-            raise _malformed("class, source")
+        _check_public(self.kind, self.at, self.object_class, self.source_kind)
         if not 1 <= self.revision <= MAX_REVISION:
             raise _malformed("rev")
         if len(self.id_tag) != TAG_BYTES or len(self.commitment) != TAG_BYTES:
             raise _malformed("id_tag, commitment")
-        _check_time(self.at)
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -121,14 +115,27 @@ def kind_of(data: bytes) -> tuple[str, int]:
     return header.kind, header.v
 
 
-def id_tag(key: bytes, identifier_key: str) -> bytes:
-    """Return the 32-byte tag of an identifier: HMAC-SHA-256 under the log's secret `key`.
+class TagKey:
+    """The log's secret key of identifier tags, made ready once for many of them.
 
     Raises InvalidInput for a key under 32 bytes, which could be guessed or is not set.
     """
-    if len(key) < TAG_BYTES:
-        raise InvalidInput("标识标签密钥过短", "the key of identifier tags has under 32 bytes")
-    return hmac.digest(key, identifier_key.encode(), "sha256")
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < TAG_BYTES:
+            raise InvalidInput("标识标签密钥过短", "the key of identifier tags has under 32 bytes")
+        self._keyed = hmac.new(key, digestmod="sha256")
+
+    def tag(self, identifier_key: str) -> bytes:
+        """Return the 32-byte tag of an identifier: its HMAC-SHA-256."""
+        keyed = self._keyed.copy()
+        keyed.update(identifier_key.encode())
+        return keyed.digest()
+
+
+def id_tag(key: bytes, identifier_key: str) -> bytes:
+    """Return the 32-byte tag of one identifier under the secret `key`, as `TagKey` does."""
+    return TagKey(key).tag(identifier_key)
 
 
 def commitment(salt: bytes, content: bytes) -> bytes:
@@ -164,13 +171,20 @@ def opened(salt: bytes, withheld_digest: bytes, shared: bytes) -> bytes:
     return sha256(salt + withheld_digest + shared).digest()
 
 
-@lru_cache(maxsize=256)  # the entries of a batch share their time
-def _check_time(text: str) -> None:
-    """Refuse all but `2026-11-21T09:00:00.123Z` with a date and time that exist."""
-    if not _TIME.fullmatch(text):
+@lru_cache(maxsize=256)  # the entries of a batch have all of it in common
+def _check_public(kind: str, at: str, object_class: str, source_kind: str) -> None:
+    """Refuse what is no kind, class or source, and a time that does not exist.
+
+    Times are written `2026-11-21T09:00:00.123Z`.
+    """
+    if kind not in KINDS:
+        raise _malformed("kind")
+    if not _TOKEN.fullmatch(object_class) or not _TOKEN.fullmatch(source_kind):
+        raise _malformed("class, source")
+    if not _TIME.fullmatch(at):
         raise _malformed("at")
     try:
-        datetime.fromisoformat(text)
+        datetime.fromisoformat(at)
     except ValueError as error:
         raise _malformed("at") from error
 

@@ -17,6 +17,7 @@ from node.domain.rare_earth import (
 from node.domain.record import Parent, Status
 from node.errors import Problem
 
+LOT_TEMPLATE = "ree-batch/"
 RECYCLING = "REC"
 
 
@@ -35,35 +36,38 @@ class LotFacts(msgspec.Struct, frozen=True, gc=False):
     net_kg: float | None = None
 
 
+def facts_if_lot(template: str, attributes: Mapping[str, str]) -> LotFacts | None:
+    """Return the facts of a valid record if its template is one of lots, else None."""
+    return facts_of(attributes) if template.startswith(LOT_TEMPLATE) else None
+
+
 def facts_of(attributes: Mapping[str, str], status: str = "") -> LotFacts:
     """Derive the facts of a valid `ree-batch` record from its attribute texts."""
-    number = _reader(attributes)
-    total = number("tre_pct")
-    shares = [number(name) or 0.0 for name in DISTRIBUTION]
-    per_kg = (
-        reo_per_kg(total, attributes.get("tre_basis", ""), number("moisture_pct") or 0.0, shares)
-        if total is not None
-        else None
-    )
-    made = attributes.get("produced_on")
+    get = attributes.get
+    made = get("produced_on")
     return LotFacts(
-        reo_per_kg=per_kg,
+        reo_per_kg=_reo_per_kg(attributes),
         produced_on=date.fromisoformat(made).toordinal() if made else None,
-        stage=attributes.get("stage", ""),
+        stage=get("stage", ""),
         status=status,
-        net_kg=number("net_kg"),
+        net_kg=_number(get("net_kg")),
     )
 
 
-class _reader:
-    """Reads numbers out of attribute texts; "<0.01" counts as its limit, "ND" as nothing."""
+def _reo_per_kg(attributes: Mapping[str, str]) -> float | None:
+    get = attributes.get
+    total = _number(get("tre_pct"))
+    if total is None:
+        return None
+    basis, moisture = get("tre_basis", ""), _number(get("moisture_pct")) or 0.0
+    # Only an analysis of metal needs the shares: reading them takes longer than all the rest.
+    shares = [_number(get(name)) or 0.0 for name in DISTRIBUTION] if basis == "RE" else ()
+    return reo_per_kg(total, basis, moisture, shares)
 
-    def __init__(self, attributes: Mapping[str, str]) -> None:
-        self._attributes = attributes
 
-    def __call__(self, name: str) -> float | None:
-        text = self._attributes.get(name, "").lstrip("<=")
-        return float(text) if text and text != "ND" else None
+def _number(text: str | None) -> float | None:
+    """Read the number of an attribute; "<0.01" counts as its limit, "ND" as nothing."""
+    return float(text.lstrip("<=")) if text and text != "ND" else None
 
 
 def genealogy_faults(

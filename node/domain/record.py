@@ -13,16 +13,20 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from node.domain.handle_value import PUBLIC_READ
+from node.domain.handle_value import PUBLIC_READ, HandleReference
 from node.errors import WrongState
 
 # Version 1 was one line, and its commitment covered the whole of it.
 CONTENT_VERSION = 2
-OBJECT_CLASSES = ("batch", "package", "equipment", "certificate", "shipment")
+OBJECT_CLASSES = ("batch", "package", "equipment", "certificate", "shipment", "object")
+# Of a record with this template the Handle values are all there is.
+HANDLE_TEMPLATE = "handle/"
+SECRET_TYPE, SEALED = "HS_SECKEY", "sealed"
 
 
 class Status(StrEnum):
@@ -71,15 +75,20 @@ def status_after(action: Action, before: Status | None) -> Status:
     return after
 
 
-class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
+class Parent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One source lot: its identifier and the kilograms (decimal text) this lot took from it."""
 
     id: str
     kg: str = ""
 
 
-class ExtraValue(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A Handle value beside the template's: `data` is text, or base64 if `format` says so."""
+class ExtraValue(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A Handle value beside the template's.
+
+    `data` is text if `format` is "string", bytes in base64 if it is "base64", and a secret that
+    only its sealer can read if it is "sealed". `ttl` in seconds, since 1970 if `ttl_absolute`;
+    `timestamp` in seconds since 1970, 0: the time of the record.
+    """
 
     index: int
     type: str
@@ -87,9 +96,12 @@ class ExtraValue(msgspec.Struct, frozen=True, omit_defaults=True):
     format: str = "string"
     ttl: int = 86_400
     permissions: int = 0x0E
+    timestamp: int = 0
+    ttl_absolute: bool = False
+    references: tuple[HandleReference, ...] = ()
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """Where a registration comes from: `kind` (api, import …), plant document, reference."""
 
     kind: str
@@ -97,7 +109,7 @@ class Source(msgspec.Struct, frozen=True):
     ref: str = ""
 
 
-class Content(msgspec.Struct, frozen=True):
+class Content(msgspec.Struct, frozen=True, gc=False):
     """The full state of a record after one change. Encoded by `encode_content`, never otherwise."""
 
     identifier: str
@@ -117,7 +129,7 @@ class Content(msgspec.Struct, frozen=True):
     v: int = CONTENT_VERSION
 
 
-class _Shared(msgspec.Struct, frozen=True):
+class _Shared(msgspec.Struct, frozen=True, gc=False):
     """What may leave the plant."""
 
     identifier: str
@@ -133,7 +145,7 @@ class _Shared(msgspec.Struct, frozen=True):
     v: int
 
 
-class _Withheld(msgspec.Struct, frozen=True):
+class _Withheld(msgspec.Struct, frozen=True, gc=False):
     """What stays in the plant. `previous` too: it would tell who guesses what was withheld."""
 
     attributes: dict[str, str]
@@ -163,11 +175,12 @@ def encode_content(content: Content, leaving: Collection[str] = ()) -> bytes:
     index, those may leave that anybody may read.
     """
     attributes, values = content.attributes, content.values
+    shown, hidden = _split(tuple(attributes), frozenset(leaving))
     shared = _Shared(
         identifier=content.identifier,
         object_class=content.object_class,
         template=content.template,
-        attributes={name: text for name, text in attributes.items() if name in leaving},
+        attributes={name: attributes[name] for name in shown},
         source=content.source.kind,
         status=content.status,
         revision=content.revision,
@@ -177,7 +190,7 @@ def encode_content(content: Content, leaving: Collection[str] = ()) -> bytes:
         v=CONTENT_VERSION,
     )
     withheld = _Withheld(
-        attributes={name: text for name, text in attributes.items() if name not in leaving},
+        attributes={name: attributes[name] for name in hidden},
         source=content.source,
         actor=content.actor,
         reason=content.reason,
@@ -186,6 +199,18 @@ def encode_content(content: Content, leaving: Collection[str] = ()) -> bytes:
         values=tuple(v for v in values if not v.permissions & PUBLIC_READ) if values else (),
     )
     return _encoder.encode(shared) + b"\n" + _encoder.encode(withheld)
+
+
+@lru_cache(maxsize=1_024)  # the records of a batch have the same few sets of attributes
+def _split(
+    names: tuple[str, ...], leaving: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which of `names` may leave the plant and which may not, in canonical order."""
+    ordered = sorted(names)
+    return (
+        tuple(name for name in ordered if name in leaving),
+        tuple(name for name in ordered if name not in leaving),
+    )
 
 
 def decode_content(data: bytes) -> Content:

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
+from node.domain.record_patterns import SEPARATOR, RecordPatterns
 from node.errors import InvalidInput, NotFound, Problem
 
 FIRST_INDEX = 2000
@@ -189,39 +190,54 @@ def _text_check(text: str) -> _Fault | None:
     return None
 
 
-# Accepts at a glance what is certainly good; everything else goes through the check, which decides.
-_Glance = Callable[[str], object]
-_SHARE = r"(?:0|[1-9]\d?)(?:\.\d{1,10})?|100(?:\.0{1,10})?"
-_BELOW_1E10 = r"(?:0|[1-9]\d{0,9})(?:\.\d{1,10})?"
-_PLAIN_DATE = r"20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+# Patterns of what is certainly good; every other text goes through its check, which decides.
+_FRACTION = r"(?:\.[0-9]{1,10})?"
+_SHARE = rf"(?:(?:0|[1-9][0-9]?){_FRACTION}|100(?:\.0{{1,10}})?)"
+_DAY = (
+    "(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31"
+)
+_SAFE, _PART = _UNSAFE.pattern.replace("[", "[^", 1), f"[^{SEPARATOR}]"
+_LONGEST = 64  # of what is no text, if it matches one of these patterns
 
 
-def _glance_for(a: Attribute) -> _Glance:
-    """Return a single call that is true only of good texts: registering spends its time here."""
+def _plain_pattern(a: Attribute, character: str) -> str | None:
+    """Return a pattern of good texts, never empty or with a SEPARATOR; None: no simple one.
+
+    `character`: the pattern of one character of a text.
+    """
+    if a.max_length < _LONGEST and a.kind not in (Kind.TEXT, Kind.ENUM):
+        return None
     match a.kind:
         case Kind.ENUM:
-            return frozenset(a.values).__contains__
+            return "|".join(re.escape(v) for v in a.values if v and SEPARATOR not in v) or None
         case Kind.DATE:
-            return re.compile(_PLAIN_DATE, re.ASCII).fullmatch
+            return f"20[0-9]{{2}}-(?:{_DAY})"
         case Kind.TEXT:
-            safe = _UNSAFE.pattern.replace("[", "[^", 1)
-            return re.compile(f"{safe}{{0,{a.max_length}}}").fullmatch
-        case Kind.DECIMAL | Kind.MEASURED if a.minimum == 0 and a.maximum == 100:
-            return re.compile(_operator(a) + f"(?:{_SHARE})", re.ASCII).fullmatch
-        case Kind.DECIMAL | Kind.MEASURED if a.minimum == 0 and (a.maximum or 1e10) >= 1e10:
-            return re.compile(_operator(a) + _BELOW_1E10, re.ASCII).fullmatch
-        case Kind.INTEGER if a.minimum is not None and a.minimum <= 1 and (a.maximum or 0) >= 9_999:
-            return re.compile(r"[1-9]\d{0,3}", re.ASCII).fullmatch
-        case _:
-            return _never
+            return f"{character}{{1,{a.max_length}}}"
+        case Kind.SHA256:
+            return _SHA256.pattern
+        case Kind.DECIMAL | Kind.MEASURED | Kind.INTEGER:
+            return _plain_number(a)
+        case Kind.URL:
+            return None
 
 
-def _never(_text: str) -> bool:
-    return False
+def _plain_patterns(template: Template, character: str) -> dict[str, str]:
+    patterns = {a.name: _plain_pattern(a, character) for a in template.attributes}
+    return {name: pattern for name, pattern in patterns.items() if pattern is not None}
 
 
-def _operator(a: Attribute) -> str:
-    return "(?:<=?)?" if a.kind is Kind.MEASURED else ""
+def _plain_number(a: Attribute) -> str | None:
+    highest = 1e15 if a.maximum is None else a.maximum
+    if (a.minimum or 0) > 0 or highest < 10:
+        return None
+    # So many digits stay below the maximum, whatever fraction follows them.
+    digits = min(len(str(int(highest))) - 1, 15)
+    whole = f"(?:0|[1-9][0-9]{{0,{digits - 1}}})"
+    if a.kind is Kind.INTEGER:
+        return whole
+    below = "(?:<=?)?" if a.kind is Kind.MEASURED else ""
+    return below + (_SHARE if highest == 100 else whole + _FRACTION)
 
 
 def _check_for(a: Attribute) -> _Check:
@@ -243,14 +259,21 @@ def _check_for(a: Attribute) -> _Check:
 
 
 class AttributeRules:
-    """The compiled checks of one template version; immutable, safe to share."""
+    """The compiled checks of one template version; safe to share."""
 
     def __init__(self, template: Template) -> None:
         self.template = template
-        self._glances = {a.name: _glance_for(a) for a in template.attributes}
+        self.reference = template.reference
+        glances, parts = _plain_patterns(template, _SAFE), _plain_patterns(template, _PART)
+        self._glances = {name: re.compile(pattern).fullmatch for name, pattern in glances.items()}
+        self._whole = RecordPatterns(parts, {a.name for a in template.attributes if a.required})
         self._checks = {a.name: (a.max_length, _check_for(a), a) for a in template.attributes}
         self._required = tuple(a for a in template.attributes if a.required)
         self.leaving = frozenset(a.name for a in template.attributes if a.leaves_plant)
+
+    def accept(self, values: Mapping[str, object]) -> bool:
+        """Say at a glance that values are texts without fault; what is not accepted may be, too."""
+        return self._whole.match(values)
 
     def faults(self, attributes: Mapping[str, str]) -> list[Problem]:
         """Return every fault of the attributes of one record; empty means valid."""

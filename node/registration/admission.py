@@ -7,22 +7,25 @@ importer, where a person sees each repair).
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
+from typing import cast
+
+import msgspec
 
 from node.domain.identifiers import (
     Identifier,
+    canonical_key,
     check_registrable,
     parse_handle,
     recognise,
     recognise_exact,
 )
 from node.domain.identifiers.suffix_profile import PROFILES
-from node.domain.lot_facts import facts_of
+from node.domain.lot_facts import LotFacts, facts_if_lot
 from node.domain.lot_rules import lot_faults
 from node.domain.prefix import Prefix, check_usable
 from node.domain.record import (
@@ -34,22 +37,22 @@ from node.domain.record import (
     Status,
     by_index,
 )
-from node.domain.template import FIRST_INDEX
 from node.errors import InvalidInput, MalformedIdentifier, NotFound, Problem
 from node.registration.directory import Picture
 from node.registration.requests import Actor, AttributeInput, Item
+from node.registration.value_rules import authorship_faults, value_faults
 
 CHINA = timezone(timedelta(hours=8))
-LOT_TEMPLATE = "ree-batch/"
-DEFAULT_TEMPLATES = {"batch": "ree-batch", "package": "ree-package"}
-MAX_PARENTS, MAX_VALUES, MAX_DATA = 100, 50, 4_096
+DEFAULT_TEMPLATES = {"batch": "ree-batch", "package": "ree-package", "object": "handle"}
+MAX_PARENTS = 100
 _KG = re.compile(r"(?:0|[1-9]\d{0,11})(?:\.\d{1,4})?", re.ASCII)
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A valid item: its identifier, or None when one has yet to be minted below `prefix`."""
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """A valid item: its identifier, or None when one has yet to be minted below `prefix`.
+
+    `facts`: what the genealogy needs to know of a lot, None for other objects.
+    """
 
     identifier: Identifier | None
     prefix: Prefix
@@ -59,6 +62,7 @@ class Admitted:
     parents: tuple[Parent, ...]
     values: tuple[ExtraValue, ...]
     document: str
+    facts: LotFacts | None = None
 
 
 def admit(item: Item, actor: Actor, picture: Picture, at: datetime) -> Admitted:
@@ -77,21 +81,28 @@ def admit(item: Item, actor: Actor, picture: Picture, at: datetime) -> Admitted:
     check_usable(prefix, at)
     if identifier is not None and item.prefix and item.prefix != identifier.prefix:
         raise _invalid("prefix", "mismatch", "与标识的前缀不一致", "Not the identifier's prefix")
-    attributes = as_texts(item.attributes)
     rules = picture.templates.rules(
         item.template or DEFAULT_TEMPLATES.get(item.object_class, item.object_class)
     )
-    problems = rules.faults(attributes)
+    if rules.accept(item.attributes):
+        attributes, problems = cast("dict[str, str]", item.attributes), []
+    else:
+        attributes = as_texts(item.attributes)
+        problems = rules.faults(attributes)
     if rules.template.object_class != item.object_class:
         problems.append(
             Problem(
                 "template", "object_class", "模板不适用于该对象类别", "Template of another class"
             )
         )
-    if not problems:
-        problems += rule_faults(rules.template.reference, attributes, at)
+    facts = None if problems else facts_if_lot(rules.reference, attributes)
+    if facts is not None:
+        problems += lot_faults(attributes, facts, local_date(at))
     parents = checked_parents(item.parents, identifier, problems)
-    problems += value_faults(item.values)
+    if item.values:
+        problems += authorship_faults(item.values, actor) or value_faults(
+            item.values, rules.reference
+        )
     if len(item.document) > 100:
         problems.append(Problem("document", "too_long", "单据号超过100字", "Longer than 100"))
     if problems:
@@ -100,11 +111,12 @@ def admit(item: Item, actor: Actor, picture: Picture, at: datetime) -> Admitted:
         identifier,
         prefix,
         item.object_class,
-        rules.template.reference,
+        rules.reference,
         attributes,
         parents,
-        by_index(item.values),
+        by_index(item.values) if item.values else (),
         item.document,
+        facts,
     )
 
 
@@ -152,12 +164,10 @@ def content_of(admitted: Admitted, key: str, *, actor: Actor, source: Source, at
     )
 
 
-def rule_faults(template: str, attributes: Mapping[str, str], at: datetime) -> list[Problem]:
-    """Return what the rules beyond the template find wrong; only lots have such rules."""
-    if not template.startswith(LOT_TEMPLATE):
-        return []
-    today = at.astimezone(CHINA).date().isoformat()
-    return list(lot_faults(attributes, facts_of(attributes), today))
+@lru_cache(maxsize=8)  # the items of a batch are judged at one moment
+def local_date(at: datetime) -> str:
+    """Return the day in China as YYYY-MM-DD."""
+    return at.astimezone(CHINA).date().isoformat()
 
 
 def as_texts(attributes: Mapping[str, AttributeInput]) -> dict[str, str]:
@@ -183,68 +193,20 @@ def checked_parents(
         return ()
     checked: list[Parent] = []
     for position, parent in enumerate(parents):
-        where = f"parents[{position}]"
         try:
-            key = parse_handle(parent.id).key
+            key = canonical_key(parent.id)
         except MalformedIdentifier as error:
-            problems.append(Problem(f"{where}.id", "malformed_identifier", error.zh, error.en))
+            where = f"parents[{position}].id"
+            problems.append(Problem(where, "malformed_identifier", error.zh, error.en))
             continue
         if child is not None and key == child.key:
-            problems.append(
-                Problem(f"{where}.id", "self_parent", "原料批次不能是自身", "Its own parent")
-            )
+            where = f"parents[{position}].id"
+            problems.append(Problem(where, "self_parent", "原料批次不能是自身", "Its own parent"))
         if parent.kg and not _KG.fullmatch(parent.kg):
-            problems.append(
-                Problem(f"{where}.kg", "not_a_number", "公斤数有误", "Not a mass in kg")
-            )
+            where = f"parents[{position}].kg"
+            problems.append(Problem(where, "not_a_number", "公斤数有误", "Not a mass in kg"))
         checked.append(parent if key == parent.id else Parent(key, parent.kg))
     return tuple(checked)
-
-
-def value_faults(values: Sequence[ExtraValue]) -> list[Problem]:
-    """Return the faults of the Handle values kept beside the template's."""
-    problems: list[Problem] = []
-    if len(values) > MAX_VALUES:
-        return [Problem("values", "too_many", "附加值过多", f"More than {MAX_VALUES} values")]
-    for position, value in enumerate(values):
-        where = f"values[{position}]"
-        if not 0 < value.index < FIRST_INDEX - 100:
-            problems.append(
-                Problem(f"{where}.index", "index", "索引须在1~1899之间", "Index must be 1 … 1899")
-            )
-        if not _TYPE.fullmatch(value.type) or value.type.upper().startswith("HS_"):
-            problems.append(
-                Problem(
-                    f"{where}.type", "type", "类型有误或为保留类型", "Malformed or reserved type"
-                )
-            )
-        if not _is_sound_data(value):
-            problems.append(
-                Problem(f"{where}.data", "data", "数据有误或过长", "Malformed or too long")
-            )
-        if value.type.upper() == "URL" and not value.data.startswith("https://"):
-            problems.append(
-                Problem(f"{where}.data", "not_a_url", "须为 https 网址", "Must be https")
-            )
-        if not 0 <= value.ttl <= 172_800 or not 0 <= value.permissions <= 0x0F:
-            problems.append(
-                Problem(where, "out_of_range", "ttl 或权限超出范围", "ttl or permissions")
-            )
-    if len({value.index for value in values}) != len(values):
-        problems.append(Problem("values", "repeated", "索引重复", "An index is used twice"))
-    return problems
-
-
-def _is_sound_data(value: ExtraValue) -> bool:
-    if len(value.data) > MAX_DATA or value.format not in ("string", "base64"):
-        return False
-    try:
-        value.data.encode()
-        if value.format == "base64":
-            base64.b64decode(value.data, validate=True)
-    except ValueError:  # of either kind, and base64 that is not ASCII
-        return False
-    return True
 
 
 def _invalid(field: str, code: str, zh: str, en: str) -> InvalidInput:

@@ -1,16 +1,17 @@
 """A picture of prefixes, templates and keys that requests read without asking the database.
 
-It is at most `refresh_s` old; whoever changes one of the three refreshes it at once in this
+It is at most `refresh_s` old; whoever changes one of them refreshes it at once in this
 process. A prefix or key put out of force elsewhere is therefore obeyed within a second.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
+from node.domain.handle_record import Administrator
 from node.domain.prefix import Prefix
 from node.domain.template import TemplateCatalogue
 from node.errors import XibiaoError
@@ -23,11 +24,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One consistent reading of the three tables."""
+    """One consistent reading of the tables; `administrators` of Handle records, by prefix."""
 
     prefixes: dict[str, Prefix]
     templates: TemplateCatalogue
     keys: dict[str, StoredKey]
+    administrators: dict[str, tuple[Administrator, ...]] = field(default_factory=dict)
 
 
 class Directory:
@@ -36,6 +38,7 @@ class Directory:
     def __init__(self, database: Database, *, refresh_s: float = 1.0) -> None:
         self._database = database
         self._refresh_s = refresh_s
+        self._turn = asyncio.Lock()
         self._picture = Picture({}, TemplateCatalogue(()), {})
 
     @property
@@ -52,15 +55,23 @@ class Directory:
         return self._picture.templates.leaving(template)
 
     async def refresh(self) -> None:
-        """Read the three tables again."""
+        """Read the tables again; what was committed before the call is in the picture after it."""
+        # In turn: a reading that began earlier must not put its older picture over this one.
+        async with self._turn:
+            await self._read()
+
+    async def _read(self) -> None:
         async with self._database.read() as scope:
             prefixes = await prefix_queries.everyone(scope)
             templates = await template_queries.everyone(scope)
             keys = await key_queries.everyone(scope)
+            administrators = await prefix_queries.administrators(scope)
         known = self._picture.templates
         if [t.reference for t in templates] != [t.reference for t in known.templates()]:
             known = TemplateCatalogue(templates)
-        self._picture = Picture({p.name: p for p in prefixes}, known, {k.id: k for k in keys})
+        self._picture = Picture(
+            {p.name: p for p in prefixes}, known, {k.id: k for k in keys}, administrators
+        )
 
     async def run(self) -> None:
         """Refresh for ever; a database that is down leaves the last picture in force."""

@@ -9,30 +9,42 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 import structlog
 
-from node.domain.lot_facts import LotFacts, facts_of, genealogy_faults
-from node.domain.record import Content, Status, decode_content
+from node.domain.lot_facts import LotFacts, facts_if_lot, facts_of, genealogy_faults
+from node.domain.record import Content, Parent, Status, decode_content
 from node.errors import InvalidInput, XibiaoError
-from node.storage import edge_queries, record_queries
+from node.storage import edge_queries, record_queries, source_queries
 from node.storage.engine import Database, ReadScope, WriteScope
 from node.storage.record_queries import NewChange
 
 _log = structlog.get_logger(__name__)
 
-LOT_TEMPLATE = "ree-batch/"
+
+class Candidate(Protocol):
+    """A record to be: what `judge` needs of it. `facts`: of a lot, None of other objects."""
+
+    @property
+    def identifier(self) -> str: ...
+    @property
+    def parents(self) -> tuple[Parent, ...]: ...
+    @property
+    def facts(self) -> LotFacts | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What judging found: the facts of a lot (None for other objects) and its unknown sources."""
+class Lot(msgspec.Struct, frozen=True, gc=False):
+    """A candidate and nothing else."""
 
+    identifier: str
+    parents: tuple[Parent, ...]
     facts: LotFacts | None
-    open_parents: tuple[str, ...]
+
+
+# The sources that are not registered, or why the record is refused.
+Verdict = tuple[str, ...] | XibiaoError
 
 
 class StoredLot(Protocol):
@@ -55,31 +67,27 @@ class Genealogy:
         self._recent: OrderedDict[str, LotFacts] = OrderedDict()
 
     async def judge(
-        self, contents: Sequence[Content | XibiaoError], within: ReadScope | None = None
-    ) -> list[Verdict | XibiaoError]:
-        """Return for each content its verdict, or the error that refuses it.
+        self, candidates: Sequence[Candidate | XibiaoError], within: ReadScope | None = None
+    ) -> list[Verdict]:
+        """Return for each candidate its unknown sources, or the error that refuses it.
 
-        Contents may name each other, in any order. A source that is refused here is unknown to its
-        children. Errors given are returned as they are. Reads in the scope `within`, or in one of
-        its own.
+        Candidates may name each other, in any order. A source that is refused here is unknown to
+        its children. Errors given are returned as they are. Reads in the scope `within`, or in one
+        of its own.
         """
-        lots = [c for c in contents if isinstance(c, Content)]
-        own = {
-            c.identifier: facts_of(c.attributes)
-            for c in lots
-            if c.template.startswith(LOT_TEMPLATE)
-        }
-        registered = await self.facts({p.id for c in lots for p in c.parents}, within)
+        sound = [c for c in candidates if not isinstance(c, XibiaoError)]
+        own = {c.identifier: c.facts for c in sound if c.facts is not None}
+        registered = await self.facts({p.id for c in sound for p in c.parents}, within)
         known = own | registered
-        verdicts = _verdicts(contents, own, known)
+        verdicts = _verdicts(candidates, known)
         refused = {
             c.identifier
-            for c, verdict in zip(contents, verdicts, strict=True)
-            if isinstance(c, Content) and isinstance(verdict, XibiaoError)
+            for c, verdict in zip(candidates, verdicts, strict=True)
+            if isinstance(verdict, XibiaoError) and not isinstance(c, XibiaoError)
         } - registered.keys()
         if refused:
             known = {name: facts for name, facts in known.items() if name not in refused}
-            verdicts = _verdicts(contents, own, known)
+            verdicts = _verdicts(candidates, known)
         return verdicts
 
     async def facts(
@@ -97,7 +105,7 @@ class Genealogy:
     async def _facts(self, scope: ReadScope, wanted: Sequence[str]) -> dict[str, LotFacts]:
         found = {key: self._recent[key] for key in wanted if key in self._recent}
         # What is remembered of a lot never changes but for this, and any process may revoke.
-        for key in await record_queries.revoked_among(scope, list(found)):
+        for key in await source_queries.revoked_among(scope, list(found)):
             found[key] = msgspec.structs.replace(found[key], status=Status.REVOKED)
         return found | await _stored_facts(scope, [key for key in wanted if key not in found])
 
@@ -108,7 +116,8 @@ class Genealogy:
         edges = [(p, lot.change.identifier) for lot in stored for p in lot.open_parents]
         await edge_queries.add(scope, edges, at)
         # Sources that arrived after the children were judged close their edges here.
-        arrived = await _stored_facts(scope, sorted({parent for parent, _ in edges}))
+        sources = sorted({parent for parent, _ in edges})
+        arrived = await source_queries.registered_among(scope, sources)
         waiting = await edge_queries.close(
             scope, [*arrived, *(lot.change.identifier for lot in stored)]
         )
@@ -124,15 +133,15 @@ class Genealogy:
 
         Raises InvalidInput when it contradicts its sources.
         """
-        (verdict,) = await self.judge([after], scope)
+        facts = facts_if_lot(after.template, after.attributes)
+        (verdict,) = await self.judge([Lot(after.identifier, after.parents, facts)], scope)
         if isinstance(verdict, XibiaoError):
             raise verdict
         await edge_queries.forget(scope, after.identifier, [p.id for p in before.parents])
-        edges = [(parent, after.identifier) for parent in verdict.open_parents]
-        await edge_queries.add(scope, edges, at)
-        if (facts := verdict.facts) is not None:
+        await edge_queries.add(scope, [(parent, after.identifier) for parent in verdict], at)
+        if facts is not None:
             scope.after_commit(lambda: self._remember({after.identifier: facts}))
-        return verdict.open_parents
+        return verdict
 
     def _remember(self, lots: Mapping[str, LotFacts]) -> None:
         self._recent.update(lots)
@@ -157,23 +166,19 @@ class Genealogy:
 
 
 def _verdicts(
-    contents: Sequence[Content | XibiaoError],
-    own: Mapping[str, LotFacts],
-    known: Mapping[str, LotFacts],
-) -> list[Verdict | XibiaoError]:
-    return [
-        c if isinstance(c, XibiaoError) else _verdict(c, own.get(c.identifier), known)
-        for c in contents
-    ]
+    candidates: Sequence[Candidate | XibiaoError], known: Mapping[str, LotFacts]
+) -> list[Verdict]:
+    return [c if isinstance(c, XibiaoError) else _verdict(c, known) for c in candidates]
 
 
-def _verdict(
-    content: Content, lot: LotFacts | None, known: Mapping[str, LotFacts]
-) -> Verdict | XibiaoError:
-    problems = genealogy_faults(lot, content.parents, known) if lot else []
+def _verdict(candidate: Candidate, known: Mapping[str, LotFacts]) -> Verdict:
+    parents = candidate.parents
+    if not parents:
+        return ()
+    problems = genealogy_faults(candidate.facts, parents, known) if candidate.facts else []
     if problems:
         return InvalidInput("数据有误", "The data is not valid", problems=problems)
-    return Verdict(lot, tuple(p.id for p in content.parents if p.id not in known))
+    return tuple([p.id for p in parents if p.id not in known])
 
 
 async def _stored_facts(scope: ReadScope, identifiers: Sequence[str]) -> dict[str, LotFacts]:

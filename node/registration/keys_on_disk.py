@@ -6,6 +6,8 @@
                   be found in the log. It goes to auditors on purpose.
 - `cache.key`     authenticates Redis entries. Lost: the cache is cold.
 - `serial.key`    permutes minted serial numbers. Lost: numbering goes on in another order.
+
+`handle_keys` keeps its own beside them.
 """
 
 from __future__ import annotations

@@ -13,11 +13,14 @@ from datetime import datetime
 import msgspec
 
 from node.domain.identifiers import Identifier, check_registrable
+from node.domain.lot_facts import facts_if_lot
+from node.domain.lot_rules import lot_faults
 from node.domain.prefix import check_usable
 from node.domain.record import (
     OBJECT_CLASSES,
     Action,
     Content,
+    ExtraValue,
     Source,
     Status,
     by_index,
@@ -38,9 +41,8 @@ from node.registration.admission import (
     as_texts,
     checked_parents,
     identify,
-    rule_faults,
+    local_date,
     served_prefix,
-    value_faults,
 )
 from node.registration.directory import Directory, Picture
 from node.registration.genealogy import Genealogy
@@ -55,6 +57,7 @@ from node.registration.requests import (
     StatusRequest,
 )
 from node.registration.sealing import Sealer
+from node.registration.value_rules import authorship_faults, is_reserved, value_faults
 from node.storage import idempotency_queries, record_queries
 from node.storage.engine import Database, ReadScope, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep
@@ -97,7 +100,7 @@ class LifeCycle:
         identifier = self._owned(text, actor)
 
         def edit(content: Content, picture: Picture) -> Content:
-            return _changed(content, request, identifier, picture, self._clock())
+            return _changed(content, request, identifier, actor, picture, self._clock())
 
         return await self._revise(
             identifier, Action.CHANGE, request.reason, request.revision, edit, actor, key
@@ -310,6 +313,7 @@ def _changed(
     content: Content,
     request: ChangeRequest,
     identifier: Identifier,
+    actor: Actor,
     picture: Picture,
     at: datetime,
 ) -> Content:
@@ -318,16 +322,26 @@ def _changed(
     kept = {n: v for n, v in content.attributes.items() if n not in request.attributes}
     attributes = kept | as_texts(given)
     problems = picture.templates.rules(content.template).faults(attributes)
-    if not problems:
-        problems += rule_faults(content.template, attributes, at)
+    if not problems and (facts := facts_if_lot(content.template, attributes)) is not None:
+        problems += lot_faults(attributes, facts, local_date(at))
     parents = content.parents
     if request.parents is not None:
         parents = checked_parents(request.parents, identifier, problems)
-    values = content.values if request.values is None else by_index(request.values)
-    problems += value_faults(values)
+    values = _values_after(content, request, actor)
+    problems += authorship_faults(request.values or (), actor) or value_faults(
+        values, content.template
+    )
     if problems:
         raise InvalidInput("数据有误", "The data is not valid", problems=problems)
     return msgspec.structs.replace(content, attributes=attributes, parents=parents, values=values)
+
+
+def _values_after(content: Content, request: ChangeRequest, actor: Actor) -> tuple[ExtraValue, ...]:
+    """Return the values after a change; who may not write some of them does not remove them."""
+    if request.values is None:
+        return content.values
+    kept = () if actor.administers_handles else filter(is_reserved, content.values)
+    return by_index((*kept, *request.values))
 
 
 def _next_revision(

@@ -27,34 +27,17 @@ class Minter:
         self._database = database
         self._key = key
 
-    async def identify(
-        self, rows: Sequence[Admitted | XibiaoError]
-    ) -> list[tuple[Admitted, str] | XibiaoError]:
-        """Return every row with its identifier key, minting for those that came without one.
-
-        A row that nothing can be minted for becomes the error that says why; the others stand.
-        """
-        minted = await self._mint_missing(rows)
-        return [
-            row
-            if isinstance(row, XibiaoError)
-            else _named(row, row.identifier.key if row.identifier else minted[position])
-            for position, row in enumerate(rows)
-        ]
-
-    async def _mint_missing(
-        self, rows: Sequence[Admitted | XibiaoError]
-    ) -> dict[int, str | XibiaoError]:
+    async def name(self, rows: Sequence[Admitted]) -> list[str | XibiaoError]:
+        """Return an identifier for each row, or the error that says why there is none for it."""
         minted: dict[int, str | XibiaoError] = {}
         wanted: dict[tuple[Prefix, str], list[int]] = defaultdict(list)
         for position, row in enumerate(rows):
-            if isinstance(row, Admitted) and row.identifier is None:
-                try:
-                    series = PROFILES[row.prefix.profile].series(row.attributes)
-                except InvalidInput as error:
-                    minted[position] = error
-                else:
-                    wanted[row.prefix, series].append(position)
+            try:
+                series = PROFILES[row.prefix.profile].series(row.attributes)
+            except InvalidInput as error:
+                minted[position] = error
+            else:
+                wanted[row.prefix, series].append(position)
         for (prefix, series), positions in wanted.items():
             keys: Sequence[str | XibiaoError]
             try:
@@ -62,7 +45,7 @@ class Minter:
             except LimitExceeded as error:
                 keys = [error] * len(positions)
             minted.update(zip(positions, keys, strict=True))
-        return minted
+        return [minted[position] for position in range(len(rows))]
 
     async def mint_for(
         self, prefix: Prefix, attributes: Mapping[str, str], count: int
@@ -96,7 +79,3 @@ class Minter:
             f"Series {series} has no numbers left",
             code="series_full",
         )
-
-
-def _named(row: Admitted, key: str | XibiaoError) -> tuple[Admitted, str] | XibiaoError:
-    return key if isinstance(key, XibiaoError) else (row, key)

@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
-from node.domain.lot_facts import LotFacts
 from node.domain.record import (
     Action,
     Content,
-    Source,
     Status,
     content_digest,
     decode_content,
@@ -34,19 +33,12 @@ from node.errors import (
     Unavailable,
     XibiaoError,
 )
-from node.registration.admission import Admitted, admit, content_of
-from node.registration.directory import Directory, Picture
-from node.registration.genealogy import Genealogy, Verdict
+from node.registration.directory import Directory
+from node.registration.genealogy import Genealogy
 from node.registration.minting import Minter
-from node.registration.requests import (
-    Actor,
-    IdempotencyKey,
-    Item,
-    ItemResult,
-    ProblemView,
-    Receipt,
-)
-from node.registration.sealing import Sealer
+from node.registration.preparation import Asked, Preparation
+from node.registration.requests import Actor, IdempotencyKey, Item, ItemResult, refused
+from node.registration.sealing import Sealed, Sealer
 from node.storage import idempotency_queries, record_queries
 from node.storage.engine import Database, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep, KeptAnswer
@@ -56,19 +48,6 @@ from node.telemetry import Metrics
 ATTEMPTS = 8
 _results = msgspec.json.Decoder(tuple[ItemResult, ...])
 _encoder = msgspec.json.Encoder()
-
-
-class Sealed(msgspec.Struct, frozen=True, array_like=True):
-    """One record ready to be stored, with what its caller will be told.
-
-    `facts`: what the genealogy remembers of a lot, None for other objects; `open_parents`: sources
-    that are not registered.
-    """
-
-    change: NewChange
-    receipt: Receipt
-    facts: LotFacts | None = None
-    open_parents: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,9 +84,8 @@ class Registrar:
     ) -> None:
         self._metrics = metrics
         self._database = database
-        self._directory = directory
+        self._preparation = Preparation(directory, sealer, minter, genealogy, clock)
         self._sealer = sealer
-        self._minter = minter
         self._genealogy = genealogy
         self._clock = clock
         self._max_batch = max_batch
@@ -155,7 +133,10 @@ class Registrar:
         raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
 
     def _count(self, requests: Sequence[Request]) -> None:
-        seen = Counter((r.code or r.outcome, q.source_kind) for q in requests for r in q.results)
+        seen: Counter[tuple[str, str]] = Counter()
+        for request in requests:
+            kind = request.source_kind
+            seen.update([(r.code or r.outcome, kind) for r in request.results])
         for (outcome, kind), number in seen.items():
             self._metrics.registrations.labels(outcome, kind).inc(number)
 
@@ -166,12 +147,14 @@ class Registrar:
         if not unanswered:
             return failures
         # 2. Judge, mint and seal the rest, before any lock is taken.
-        prepared = await self._prepare(unanswered, at)
+        asked = [Asked(item, r.actor, r.source_kind) for r in unanswered for item in r.items]
+        prepared = await self._preparation.prepare(asked, at)
         async with self._database.write() as scope:
             # 3. Store all of it in one go, and settle what existed already.
-            outcomes = await self.store(scope, [s for row in prepared for s in row.sealed()], at)
-            for request, row in zip(unanswered, prepared, strict=True):
-                request.results = row.results(outcomes)
+            outcomes = await self.store(scope, [s for s in prepared if isinstance(s, Sealed)], at)
+            results = iter([outcomes[id(s)] if isinstance(s, Sealed) else s for s in prepared])
+            for request in unanswered:
+                request.results = tuple(islice(results, len(request.items)))
             # 4. Keep the answers, in the same transaction as their effects.
             await idempotency_queries.keep(scope, _answers(unanswered, at))
         return failures
@@ -196,36 +179,6 @@ class Registrar:
             else:
                 request.results = _results.decode(answer.answer)
         return failures, unanswered
-
-    async def _prepare(self, requests: Sequence[Request], at: str) -> list[_Prepared]:
-        """Judge, mint and seal the items of all requests together; return them by request."""
-        picture, now = self._directory.now, self._clock()
-        asked = [(request, item) for request in requests for item in request.items]
-        rows = [_judged(item, request.actor, picture, now) for request, item in asked]
-        contents = [
-            named
-            if isinstance(named, XibiaoError)
-            else content_of(
-                *named,
-                actor=request.actor,
-                source=Source(request.source_kind, named[0].document),
-                at=at,
-            )
-            for (request, _), named in zip(asked, await self._minter.identify(rows), strict=True)
-        ]
-        verdicts = await self._genealogy.judge(contents)
-        sealed = iter([self._seal(c, v) for c, v in zip(contents, verdicts, strict=True)])
-        return [_Prepared([next(sealed) for _ in request.items]) for request in requests]
-
-    def _seal(
-        self, content: Content | XibiaoError, verdict: Verdict | XibiaoError
-    ) -> Sealed | ItemResult:
-        if isinstance(content, XibiaoError):
-            return refused(content)
-        if isinstance(verdict, XibiaoError):
-            return refused(verdict, content.identifier)
-        change, receipt = self._sealer.seal(content, Action.REGISTER)
-        return Sealed(change, receipt, verdict.facts, verdict.open_parents)
 
     def announce(self) -> None:
         """Say that a transaction with `store` in it has been committed."""
@@ -290,24 +243,6 @@ class Registrar:
         return Sealed(change, receipt, row.facts, row.open_parents)
 
 
-@dataclass(slots=True)
-class _Prepared:
-    rows: list[Sealed | ItemResult] = field(default_factory=list)
-
-    def sealed(self) -> list[Sealed]:
-        return [row for row in self.rows if isinstance(row, Sealed)]
-
-    def results(self, outcomes: dict[int, ItemResult]) -> tuple[ItemResult, ...]:
-        return tuple(outcomes[id(row)] if isinstance(row, Sealed) else row for row in self.rows)
-
-
-def _judged(item: Item, actor: Actor, picture: Picture, now: datetime) -> Admitted | XibiaoError:
-    try:
-        return admit(item, actor, picture, now)
-    except XibiaoError as error:
-        return error
-
-
 def _answers(requests: Sequence[Request], at: str) -> list[AnswerToKeep]:
     return [
         AnswerToKeep(r.actor.id, r.key.key, r.key.request_sha256, _encoder.encode(r.results), at)
@@ -345,19 +280,3 @@ def _existing(content: Content, found: LockedRecord, stored: Content) -> ItemRes
         for name in (differing_fields(content, stored)[:20] if own else ())
     ]
     return refused(AlreadyRegistered(problems=problems), found.identifier)
-
-
-def refused(error: XibiaoError, identifier: str = "") -> ItemResult:
-    """Return the result of an item that was not accepted."""
-    family = type(error).code
-    return ItemResult(
-        outcome="refused",
-        identifier=identifier,
-        code=error.code,
-        zh=error.zh,
-        en=error.en,
-        problems=tuple(
-            ProblemView(p.field, p.code, p.zh, p.en, p.suggestion) for p in error.problems
-        ),
-        error="" if error.code == family else family,
-    )

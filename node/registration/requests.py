@@ -12,7 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from node.domain.record import ExtraValue, Parent
-from node.errors import AccessDenied
+from node.errors import AccessDenied, XibiaoError
 
 MAX_KEY_LENGTH = 255
 
@@ -26,11 +26,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. `id` such as "key:3f9c2a"; empty `prefixes` means every prefix of the node."""
+    """Who asks. `id` such as "key:3f9c2a"; empty `prefixes` means every prefix of the node.
+
+    `administers_handles`: came by a way in that seals keys (a Handle face, the command line), and
+    may write values of type HS_….
+    """
 
     id: str
     role: Role
     prefixes: frozenset[str] = frozenset()
+    administers_handles: bool = False
 
     def require_prefix(self, prefix: str) -> None:
         """Raise AccessDenied unless the actor may write below `prefix`."""
@@ -49,7 +54,7 @@ class Actor:
 AttributeInput = str | int | float
 
 
-class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """One registration.
 
     `identifier`: any presentation of it, or "" to have one minted below `prefix`; `template`: ""
@@ -102,14 +107,14 @@ class StatusRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: int = 0
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What the log will hold of this change: leaf hash and commitment, hex; prove it later."""
 
     leaf_hash: str
     commitment: str
 
 
-class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
+class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One fault, as answers show it."""
 
     field: str
@@ -119,7 +124,7 @@ class ProblemView(msgspec.Struct, frozen=True, omit_defaults=True):
     suggestion: str = ""
 
 
-class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True):
+class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What became of one item. `outcome`: registered, reserved, changed, duplicate or refused."""
 
     outcome: str
@@ -135,6 +140,22 @@ class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True):
     problems: tuple[ProblemView, ...] = ()
     # Code of the class of a refusal (`not_found`, `conflict` …), where `code` says more.
     error: str = ""
+
+
+def refused(error: XibiaoError, identifier: str = "") -> ItemResult:
+    """Return the result of an item that was not accepted."""
+    family = type(error).code
+    return ItemResult(
+        outcome="refused",
+        identifier=identifier,
+        code=error.code,
+        zh=error.zh,
+        en=error.en,
+        problems=tuple(
+            ProblemView(p.field, p.code, p.zh, p.en, p.suggestion) for p in error.problems
+        ),
+        error="" if error.code == family else family,
+    )
 
 
 @dataclass(frozen=True, slots=True)

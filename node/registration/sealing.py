@@ -8,13 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from node.domain.log_entry import LogEntry, commitment, encode, id_tag
+import msgspec
+
+from node.domain.log_entry import LogEntry, TagKey, commitment, encode
+from node.domain.lot_facts import LotFacts
 from node.domain.merkle_tree import leaf_hash
 from node.domain.record import Action, Content, encode_content
 from node.registration.requests import Receipt
 from node.storage.record_queries import NewChange
 
 SALT_BYTES = 32
+
+
+class Sealed(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One record ready to be stored, with what its caller will be told.
+
+    `facts`: what the genealogy remembers of a lot, None for other objects; `open_parents`: sources
+    that are not registered.
+    """
+
+    change: NewChange
+    receipt: Receipt
+    facts: LotFacts | None = None
+    open_parents: tuple[str, ...] = ()
 
 
 class Sealer:
@@ -29,7 +45,7 @@ class Sealer:
         random_bytes: Callable[[int], bytes],
         leaving: Callable[[str], Collection[str]],
     ) -> None:
-        self._tag_key = tag_key
+        self._tag_key = TagKey(tag_key)
         self._random_bytes = random_bytes
         self._leaving = leaving
 
@@ -46,7 +62,7 @@ class Sealer:
                 source_kind=content.source.kind,
                 revision=content.revision,
                 is_test=content.test,
-                id_tag=id_tag(self._tag_key, content.identifier),
+                id_tag=self._tag_key.tag(content.identifier),
                 commitment=committed,
             )
         )

@@ -13,6 +13,15 @@ from node.storage.engine import ReadScope, WriteScope
 
 async def add(scope: WriteScope, edges: Sequence[tuple[str, str]], at: str) -> None:
     """Remember (parent, child) pairs whose parent is unknown."""
+    if not edges:
+        return
+    if scope.is_postgresql:
+        await scope.rows_affected(
+            "INSERT INTO open_edge (parent, child, since, fault) SELECT e.parent, e.child, $3, ''"
+            " FROM unnest($1::text[], $2::text[]) AS e(parent, child) ON CONFLICT DO NOTHING",
+            ([parent for parent, _ in edges], [child for _, child in edges], at),
+        )
+        return
     await scope.many(
         "INSERT INTO open_edge (parent, child, since, fault) VALUES ($1, $2, $3, '')"
         " ON CONFLICT DO NOTHING",

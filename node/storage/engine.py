@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -94,6 +95,20 @@ class WriteScope(ReadScope):
         """Run one writing statement and return how many rows it touched."""
         return (await self.connection.exec_driver_sql(self._own(sql), parameters)).rowcount
 
+    async def copy(
+        self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Write rows by COPY (PostgreSQL only): for many it costs half of an INSERT.
+
+        It goes past SQLAlchemy, which begins the transaction with the first statement it sees; so
+        one must have been run before.
+        """
+        raw = await self.connection.get_raw_connection()
+        driver: asyncpg.Connection = raw.driver_connection
+        if not driver.is_in_transaction():
+            raise RuntimeError("COPY outside the transaction of its scope")
+        await driver.copy_records_to_table(table, columns=columns, records=rows)
+
     async def many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run one statement for each of many rows of parameters."""
         if rows:
@@ -114,15 +129,11 @@ class Database:
     async def read(self) -> AsyncIterator[ReadScope]:
         """Open a transaction for reading."""
         with _foreign_errors():
-            async with self._reader.connect() as connection:
-                try:
-                    yield ReadScope(connection, self.dialect)
-                except _CONNECTION_LOST:
-                    # Raised past SQLAlchemy (`alone`), which therefore does not know that a
-                    # server that went away took every pooled connection with it.
-                    await connection.invalidate()
-                    await self._reader.dispose()
-                    raise
+            async with (
+                self._reader.connect() as connection,
+                _known_to_pool(connection, self._reader),
+            ):
+                yield ReadScope(connection, self.dialect)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteScope]:
@@ -139,7 +150,8 @@ class Database:
         with _foreign_errors():
             async with self._writer.begin() as connection:
                 scope = WriteScope(connection, self.dialect)
-                yield scope
+                async with _known_to_pool(connection, self._writer):
+                    yield scope
             scope.committed()
 
     async def close(self) -> None:
@@ -194,15 +206,37 @@ def _postgresql_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
+        pool_use_lifo=True,
         pool_pre_ping=False,
         connect_args={"server_settings": settings, "timeout": 5, "command_timeout": 60},
     )
 
 
+class _LeavesNoLock(sqlite3.Connection):
+    """Ends its transaction when it is closed.
+
+    When a writer is cancelled SQLAlchemy closes his connection, but SQLite ends the transaction
+    only once the last cursor is gone (sqlite3_close_v2). The traceback of the cancellation holds
+    one, and until that is collected nobody could write.
+    """
+
+    def close(self) -> None:
+        """Roll back and close."""
+        if self.in_transaction:
+            self.rollback()
+        super().close()
+
+
 def _sqlite_engine(
     address: URL, busy_timeout_ms: int, pool_size: int, *, begin: str
 ) -> AsyncEngine:
-    engine = create_async_engine(address, pool_size=pool_size, max_overflow=0, pool_timeout=5)
+    engine = create_async_engine(
+        address,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        connect_args={"factory": _LeavesNoLock},
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -227,6 +261,20 @@ def _sqlite_engine(
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+@asynccontextmanager
+async def _known_to_pool(connection: AsyncConnection, engine: AsyncEngine) -> AsyncIterator[None]:
+    """Tell SQLAlchemy of a lost connection: what goes past it (`alone`, `copy`) it does not see.
+
+    A server that went away took every pooled connection with it.
+    """
+    try:
+        yield
+    except _CONNECTION_LOST:
+        await connection.invalidate()
+        await engine.dispose()
+        raise
 
 
 class _foreign_errors:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from node.errors import SequencerFenced
 from node.storage.engine import ReadScope, WriteScope
 
@@ -23,8 +25,7 @@ class LogState:
     signed_at: str
 
 
-@dataclass(frozen=True, slots=True)
-class PendingChange:
+class PendingChange(msgspec.Struct, frozen=True, gc=False):
     """A committed change that waits for its place in the log."""
 
     change_id: int

@@ -53,6 +53,17 @@ prefix = Table(
     Column("updated_at", Text, nullable=False),
 )
 
+# Who administers the handles below a prefix: the HS_ADMIN values of its prefix handle, in order.
+prefix_administrator = Table(
+    "prefix_administrator",
+    metadata,
+    Column("prefix", KeyText, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("handle", KeyText, nullable=False),
+    Column("key_index", Integer, nullable=False),
+    Column("permissions", Integer, nullable=False),
+)
+
 template = Table(
     "template",
     metadata,
@@ -213,4 +224,95 @@ import_chunk = Table(
     Column("job_id", KeyText, ForeignKey("import_job.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("outcomes", LargeBinary, nullable=False),
+)
+
+# The link to the secondary node. The relay alone writes `sync_peer`, `sync_batch`, `sync_item`,
+# `cosignature` and the end of `reconciliation`; all of it but the cosignatures could be asked of
+# the peer again.
+sync_peer = Table(
+    "sync_peer",
+    metadata,
+    Column("name", KeyText, primary_key=True),
+    Column("cosigner_key", Text, nullable=False),  # "" until the first session
+    Column("acked_size", BigInteger, nullable=False),
+    Column("cosigned_size", BigInteger, nullable=False),
+    Column("heard_at", Text, nullable=False),
+)
+
+sync_batch = Table(
+    "sync_batch",
+    metadata,
+    Column("peer", KeyText, primary_key=True),
+    Column("first_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_index", BigInteger, nullable=False),
+    Column("oldest_at", Text, nullable=False),  # commit time of the oldest change in it
+    Column("sent_at", Text, nullable=False),
+    Column("received_at", Text, nullable=False),  # by the peer's clock
+    Column("acked_at", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+)
+
+# Only what is not simply acknowledged: refused, waiting for a condition, or given up.
+sync_item = Table(
+    "sync_item",
+    metadata,
+    Column("peer", KeyText, primary_key=True),
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("identifier", KeyText, nullable=False, index=True),
+    Column("state", String(12), nullable=False),
+    Column("code", String(24), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("changed_at", Text, nullable=False),
+)
+
+cosignature = Table(
+    "cosignature",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("peer", KeyText, primary_key=True),
+    Column("line", LargeBinary, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+sync_alarm = Table(
+    "sync_alarm",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("zh", Text, nullable=False),
+    Column("en", Text, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),
+    Column("raised_at", Text, nullable=False),
+    Column("cleared_at", Text, nullable=False),  # "" while it stands
+)
+
+directive = Table(
+    "directive",
+    metadata,
+    Column("peer", KeyText, primary_key=True),
+    Column("id", KeyText, primary_key=True),
+    Column("kind", String(24), nullable=False),
+    Column("body", Text, nullable=False),  # JSON: prefix, identifiers, range, reason, due
+    Column("received_at", Text, nullable=False),
+    Column("handled_at", Text, nullable=False),  # "" while it waits
+    Column("handled_by", Text, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("told_at", Text, nullable=False),  # when the peer was told what was done
+)
+
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("peer", KeyText, nullable=False),
+    Column("kind", String(8), nullable=False),  # digest, full
+    Column("requested_at", Text, nullable=False),
+    Column("finished_at", Text, nullable=False),  # "" while it waits or runs
+    Column("size", BigInteger, nullable=False),  # leaves compared
+    Column("total", BigInteger, nullable=False),  # records compared
+    Column("differences", Integer, nullable=False),
+    Column("mended", Integer, nullable=False),
+    Column("details", Text, nullable=False),  # JSON: missing, extra, different; or the failure
 )

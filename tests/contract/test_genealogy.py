@@ -10,8 +10,8 @@ from admin.parts import Register
 from node.domain.lot_facts import facts_of
 from node.domain.record import Action, Parent
 from node.errors import InvalidInput, Unavailable
-from node.registration.register import Sealed
 from node.registration.requests import ChangeRequest, ItemResult, ReserveRequest, StatusRequest
+from node.registration.sealing import Sealed
 from tests.builders import PRODUCER, content, counts, item, lot, register_at, register_one, texts
 
 CHILD, PARENT, OTHER = lot(1), lot(2), lot(3)

@@ -12,7 +12,7 @@ import pytest
 
 from node.domain.record import decode_content
 from node.errors import LimitExceeded
-from node.registration.requests import Actor, ItemResult, Role
+from node.registration.requests import Actor, Item, ItemResult, Role
 from node.storage import record_queries
 from tests.builders import (
     FREE_PREFIX,
@@ -68,6 +68,44 @@ async def test_two_batches_in_opposite_order_both_end(store_url: str) -> None:
         )
         tally = Counter(result.outcome for result in first + second)
         assert tally == Counter({"registered": 300, "duplicate": 300})
+
+
+async def test_a_large_batch_stores_what_is_new_and_settles_the_rest(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await register_lots(register, [1, 2])
+        equipment = Item(
+            identifier=lot(500),
+            object_class="equipment",
+            attributes={"equipment_name": "回转窑"},
+        )
+        items = [
+            *(item(lot(number), lot_no=f"L-{number}") for number in range(200)),
+            item(lot(2), lot_no="another"),  # held by another record
+            item(lot(199), lot_no="L-199"),  # again, the same
+            item(lot(198), lot_no="another"),  # again, another
+            item(lot(300, TEST_PREFIX)),
+            equipment,
+        ]
+        results = await register.registrar.register(items, actor=PRODUCER, source_kind="batch")
+        outcomes = [r.code or r.outcome for r in results]
+        assert outcomes[:200] == ["registered", "duplicate", "duplicate"] + ["registered"] * 197
+        assert outcomes[200:] == [
+            "already_registered",
+            "duplicate",
+            "already_registered",
+            "registered",
+            "registered",
+        ]
+        rows = await counts(register.database)
+        assert (rows["record"], rows["change"], rows["pending"]) == (202, 202, 202)
+        async with register.database.read() as scope:
+            stored = await record_queries.find_within(scope, [lot(500), lot(300, TEST_PREFIX)])
+        assert {(r.object_class, r.template, r.is_test) for r in stored.values()} == {
+            ("equipment", "equipment/1", False),
+            ("batch", "ree-batch/1", True),
+        }
+        await register.sequencer.drain()
+        await assert_sound(register.database)
 
 
 async def test_the_same_facts_again_are_a_duplicate_and_others_are_refused(store_url: str) -> None:

@@ -17,7 +17,12 @@ Handles, Ecodes, OIDs and GS1 keys live in one name space: `Identifier.key`. Eve
 a pure function of its arguments and raises MalformedIdentifier only.
 """
 
-from node.domain.identifiers.handle import check_registrable, parse_handle, parse_prefix
+from node.domain.identifiers.handle import (
+    canonical_key,
+    check_registrable,
+    parse_handle,
+    parse_prefix,
+)
 from node.domain.identifiers.recognise import SCHEMES, recognise, recognise_exact
 from node.domain.identifiers.scheme import Identifier, Recognition, Scheme, explain_note
 
@@ -26,6 +31,7 @@ __all__ = [
     "Identifier",
     "Recognition",
     "Scheme",
+    "canonical_key",
     "check_registrable",
     "explain_note",
     "parse_handle",

@@ -45,6 +45,11 @@ def parse_handle(text: str) -> Identifier:
     return fold(parse_exact(text))
 
 
+def canonical_key(text: str) -> str:
+    """Return the key of the handle that `parse_handle` reads, which raises what that raises."""
+    return text if _CANONICAL.fullmatch(text) is not None else parse_handle(text).key
+
+
 def match_canonical(text: str) -> Identifier | None:
     """Return the handle if the text is one of the usual shape, already canonical, else None."""
     match = _CANONICAL.fullmatch(text)

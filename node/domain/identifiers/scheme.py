@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from node.errors import MalformedIdentifier, Problem
 
 # Longest text that is looked at: a percent-encoded 2048-byte handle inside a URL.
@@ -80,8 +82,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(msgspec.Struct, frozen=True, gc=False):
     """One identifier in canonical form.
 
     `scheme` is handle, ecode, oid or gs1 (VAA is a presentation of a handle). `key` is the

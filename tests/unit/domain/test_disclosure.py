@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.domain.disclosure import STATUS_INDEX, STATUS_TYPE, PublicView, public_view
-from node.domain.record import ExtraValue, Status, StoredRecord, encode_content
+from node.domain.disclosure import (
+    STATUS_INDEX,
+    STATUS_TYPE,
+    PublicView,
+    WithheldValue,
+    is_disclosed,
+    public_view,
+)
+from node.domain.record import SEALED, ExtraValue, Status, StoredRecord, encode_content
 from node.domain.template import TemplateCatalogue, Tier
 from node.domain.templates import shipped_templates
 from tests.builders import content, lot, texts
@@ -15,6 +22,29 @@ from tests.builders import content, lot, texts
 CATALOGUE = TemplateCatalogue(shipped_templates())
 TEMPLATE = CATALOGUE.rules("ree-batch/1").template
 PUBLIC_READ, PRIVATE = 0x0E, 0x0C
+
+
+def handle_record(status: Status, *values: ExtraValue) -> StoredRecord:
+    """Return a record that a Handle client wrote."""
+    stored = content(
+        lot(1),
+        object_class="object",
+        template="handle/1",
+        attributes={},
+        status=status,
+        values=values,
+    )
+    return StoredRecord(
+        identifier=lot(1),
+        status=status.value,
+        revision=1,
+        object_class="object",
+        template="handle/1",
+        is_test=False,
+        registered_at="2026-11-20T00:00:00.000Z",
+        updated_at="2026-11-21T09:00:00.500Z",
+        content=encode_content(stored),
+    )
 
 
 def seen(
@@ -89,3 +119,45 @@ def test_values_are_sorted_by_index_and_dated_by_the_last_change() -> None:
     indexes = [value.index for value in view.values]
     assert indexes == sorted(indexes)
     assert {value.timestamp for value in view.values} == {1_795_251_600}
+
+
+def test_a_handle_record_shows_exactly_its_own_public_values() -> None:
+    values = (
+        ExtraValue(1, "URL", "http://a.cn", timestamp=5),
+        ExtraValue(1900, "ANY", "AAEC", format="base64", ttl=7, ttl_absolute=True),
+        ExtraValue(3000, "EMAIL", "a@b.cn", permissions=PRIVATE),
+    )
+    view = public_view(handle_record(Status.ACTIVE, *values), CATALOGUE)
+    shown = [(v.index, v.type, v.data, v.timestamp) for v in view.values]
+    assert shown == [
+        (1, "URL", b"http://a.cn", 5),
+        (1900, "ANY", bytes([0, 1, 2]), 1_795_251_600),
+    ]
+    assert (view.values[1].ttl, view.values[1].is_ttl_absolute) == (7, True)
+    assert view.withheld == (WithheldValue(3000, "EMAIL", PRIVATE),)
+    assert view.attributes == ()
+
+
+def test_a_sealed_secret_is_withheld_whatever_its_permissions_say() -> None:
+    secret = ExtraValue(300, "HS_SECKEY", "c2VhbGVk", format=SEALED, permissions=PUBLIC_READ)
+    view = public_view(handle_record(Status.ACTIVE, secret), CATALOGUE)
+    assert view.values == ()
+    assert view.withheld == (WithheldValue(300, "HS_SECKEY", PUBLIC_READ),)
+
+
+def test_a_suspended_handle_record_shows_its_status_alone() -> None:
+    view = public_view(handle_record(Status.SUSPENDED, ExtraValue(1, "A", "a")), CATALOGUE)
+    assert [v.type for v in view.values] == [STATUS_TYPE]
+    assert view.withheld == ()
+
+
+def test_the_public_is_told_of_all_but_reservations_and_deleted_handle_records() -> None:
+    told = {status: is_disclosed(handle_record(status)) for status in Status}
+    assert told == {
+        Status.RESERVED: False,
+        Status.ACTIVE: True,
+        Status.SUSPENDED: True,
+        Status.REVOKED: False,
+    }
+    batch = StoredRecord(lot(1), "revoked", 2, "batch", "ree-batch/1", False, "", "", b"")
+    assert is_disclosed(batch)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from node.domain.log_entry import (
     KINDS,
@@ -186,7 +186,7 @@ def test_a_kind_of_a_later_release_can_be_passed_over() -> None:
 )
 def test_an_entry_that_could_not_be_written_cannot_exist(fault: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
-        replace(ENTRY, **fault)  # type: ignore[arg-type]
+        replace(ENTRY, **fault)
 
 
 def test_time_text_of_a_moment_is_accepted() -> None:

@@ -28,6 +28,7 @@ from node.errors import InvalidInput, NotFound
 DIGESTS = {
     "certificate/1": "3be231b7d162905cdfcfa2846bf1edb248011d44d48de6d40b4fe77ea7c3afcb",
     "equipment/1": "81b1636dbc85ec987bc252291350cbba760b6de37862d06b18b509a33441d4ca",
+    "handle/1": "2a7eb996b538a405fa598fa3a6a548c80a44d840fe9b29b358c329767c44f999",
     "ree-batch/1": "c5f093500305b2f06704a7ea2f4c1d915d9c3ed0072ad5ac7f16f1c145da251c",
     "ree-package/1": "ea072fce0d56b6949f85d53efbff84ad0293c2a325b2737b32088424e2dbd341",
     "shipment/1": "db82e20ce5b09fd046b6c440e47e791efa91e7749a0bd02fdab620f450b61752",
@@ -244,7 +245,7 @@ def test_released_templates_are_as_they_were_released() -> None:
 def test_a_shipped_template_keeps_the_rules_of_templates(template: Template) -> None:
     indexes = [a.index for a in template.attributes]
     assert len(set(indexes)) == len(indexes)
-    assert min(indexes) >= FIRST_INDEX
+    assert all(index >= FIRST_INDEX for index in indexes)
     assert all(a.zh and a.en for a in template.attributes)
     assert parse_template(encode_template(template)) == template
 

@@ -14,9 +14,10 @@ from node.domain.record import ExtraValue, Parent
 from node.domain.template import TemplateCatalogue
 from node.domain.templates import shipped_templates
 from node.errors import InvalidInput, MalformedIdentifier, NotFound, WrongState, XibiaoError
-from node.registration.admission import Admitted, admit, as_texts, identify, value_faults
+from node.registration.admission import Admitted, admit, as_texts, identify
 from node.registration.directory import Picture
 from node.registration.requests import Actor, Item, Role
+from node.registration.value_rules import value_faults
 from tests.builders import (
     FREE_PREFIX,
     PREFIX,
@@ -141,6 +142,27 @@ def test_extra_values_are_counted_and_do_not_repeat_an_index() -> None:
     assert [p.code for p in value_faults([ExtraValue(n, "A", "x") for n in range(1, 52)])] == [
         "too_many"
     ]
+
+
+def test_an_object_without_attributes_is_what_its_values_say() -> None:
+    wanted = Item(
+        identifier=f"{FREE_PREFIX}/X",
+        object_class="object",
+        values=(ExtraValue(9_000, "ANY", "x"), ExtraValue(1, "URL", "http://a.cn")),
+    )
+    result = admitted(wanted)
+    assert result.template == "handle/1"
+    assert [value.index for value in result.values] == [1, 9_000]
+
+
+@pytest.mark.parametrize("object_class", ["object", "batch"])
+@pytest.mark.parametrize("form", ["string", "sealed"])
+def test_no_key_of_the_api_writes_a_secret_key(object_class: str, form: str) -> None:
+    secret = ExtraValue(300, "HS_SECKEY", "AAEC", format=form, permissions=0x0C)
+    wanted = item(lot(1), values=[secret])
+    if object_class == "object":
+        wanted = Item(identifier=lot(1), object_class="object", values=(secret,))
+    assert problems(wanted) == [("values[0].type", "secret")]
 
 
 def test_a_prefix_that_tells_case_apart_keeps_it() -> None:
