@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from admin.cli.program import run
-from admin.cli.surroundings import LocalOperations, Surroundings
+from admin.cli.surroundings import LocalOperations, SecondaryOperations, Surroundings
 from node.telemetry import configure_logging
 
 
@@ -33,9 +33,31 @@ def main() -> None:
         list_prefixes=_when_called("admin.local_prefixes", "list_all"),
         suspend_prefix=_when_called("admin.local_prefixes", "suspend"),
         resume_prefix=_when_called("admin.local_prefixes", "resume"),
+        make_administrator_with_secret=_when_called(
+            "admin.local_administrators", "make_with_secret"
+        ),
+        make_administrator_with_public_key=_when_called(
+            "admin.local_administrators", "make_with_public_key"
+        ),
+        create_authority=_when_called("admin.link_pairing", "create_authority"),
+        issue_link_certificate=_when_called("admin.link_pairing", "issue"),
+        renew_link_certificate=_when_called("admin.link_pairing", "renew"),
+        pin_of_file=_when_called("admin.link_certificate_files", "pin_of_file"),
+    )
+    secondary = SecondaryOperations(
+        run=_when_called("admin.secondary_node", "run"),
+        issue_directive=_when_called("admin.secondary_node", "issue_directive"),
+        list_directives=_when_called("sync.secondary.operation", "list_directives"),
+        status=_when_called("sync.secondary.operation", "status"),
+        audit=_when_called("sync.secondary.operation", "audit"),
     )
     surroundings = Surroundings(
-        environ=os.environ, clock=time.monotonic, pause=time.sleep, local=local
+        environ=os.environ,
+        clock=time.monotonic,
+        pause=time.sleep,
+        local=local,
+        ask_handle=_when_called("admin.handle_question", "ask"),
+        secondary=secondary,
     )
     sys.exit(run(sys.argv[1:], surroundings))
 

@@ -33,15 +33,24 @@ async def load_demo(registrar: Registrar, database: Database) -> None:
         _log.info("demo_registered", rows=len(items), refused=refused)
 
 
-def things_to_try(address: str, data: Path) -> str:
-    """Return what a newcomer may type once the demonstration runs."""
+def things_to_try(address: str, data: Path, *, handle: str) -> str:
+    """Return what a newcomer may type once the demonstration runs.
+
+    `address` begins the URLs, `handle` is the `host:port` of the Handle protocol, "" without it.
+    """
     identifier = next(iter_rows(1, SEED))["handle"]
+    over_udp = f".venv/bin/xibiao resolve {identifier} --via udp --server {handle}"
+    commands = [
+        f"curl {address}/{identifier}",
+        f".venv/bin/xibiao resolve {identifier} --proof --node {address}",
+        *([over_udp] if handle else []),
+        f".venv/bin/xibiao status --node {address}",
+        f".venv/bin/xibiao key create --role producer --data {data} --json",
+    ]
+    listed = "\n".join(f"  {command}" for command in commands)
     return f"""
 试一试 Try (in a second terminal):
-  curl {address}/{identifier}
-  .venv/bin/xibiao resolve {identifier} --proof --node {address}
-  .venv/bin/xibiao status --node {address}
-  .venv/bin/xibiao key create --role producer --data {data} --json
+{listed}
 接口文档 API: {address}/api/docs    停止 Stop: Ctrl-C
 """
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from admin.listening import is_loopback
 from admin.parts import Register, utc_now
+from admin.sync_parts import certificate_expires_at
 from node.api.access_control import AccessControl
 from node.api.app import Faces
 from node.api.exchange import BodyBudget
@@ -16,7 +17,8 @@ from node.api.log_reader import LogReader
 from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
-from node.config import HTTP, Config
+from node.api.sync_routes import SyncRoutes
+from node.config import Config
 from node.importing.job import ImportJobs
 from resolver.lookup import Lookup
 
@@ -25,34 +27,41 @@ from resolver.lookup import Lookup
 _NEED_THE_LOG = frozenset({"api", "sequencer", "importer"})
 
 
-def build_faces(config: Config, register: Register, jobs: ImportJobs, lookup: Lookup) -> Faces:
-    """Build the groups of handlers of this process."""
+def build_faces(
+    config: Config, register: Register, jobs: ImportJobs, lookup: Lookup, bodies: BodyBudget
+) -> Faces:
+    """Build the groups of handlers of this process; `bodies` bounds all of their bodies."""
     roles = set(config.roles)
-    access, log = _access(config.http, register), LogReader(register.database)
+    access, log = _access(config, register), LogReader(register.database)
     is_api = "api" in roles
     shows_log = bool(roles & {"api", "resolver"})
     return Faces(
-        registration=_registration(config, register, access, log) if is_api else None,
+        registration=_registration(config, register, access, log, bodies) if is_api else None,
         imports=ImportRoutes(access, jobs) if is_api else None,
         log=LogRoutes(log, register.directory, register.signer.verifier_key())
         if shows_log
+        else None,
+        sync=SyncRoutes(access, register.database, utc_now, peer=_peer_name(config))
+        if is_api
         else None,
         operations=_operations(config, register, access, lookup),
     )
 
 
-def _access(http: HTTP, register: Register) -> AccessControl:
+def _access(config: Config, register: Register) -> AccessControl:
+    http = config.http
     shown = http.local_status_without_key
+    is_private = all(map(is_loopback, filter(None, (http.listen, config.https.listen))))
     return AccessControl(
         register.directory,
         utc_now,
         trusted_proxies=http.trusted_proxies,
-        trusts_local=shown == "always" or (shown == "on_loopback" and is_loopback(http.listen)),
+        trusts_local=shown == "always" or (shown == "on_loopback" and is_private),
     )
 
 
 def _registration(
-    config: Config, register: Register, access: AccessControl, log: LogReader
+    config: Config, register: Register, access: AccessControl, log: LogReader, bodies: BodyBudget
 ) -> RegistrationRoutes:
     return RegistrationRoutes(
         access,
@@ -63,10 +72,14 @@ def _registration(
         log,
         register.directory,
         register.database,
-        BodyBudget(config.http.max_body.together),
+        bodies,
         single_limit=config.http.max_body.single,
         batch_limit=config.http.max_body.batch,
     )
+
+
+def _peer_name(config: Config) -> str:
+    return config.sync.name if config.sync.secondary else ""
 
 
 def _operations(
@@ -84,4 +97,6 @@ def _operations(
         needs_log=bool(roles & _NEED_THE_LOG),
         resolutions=lambda: counts.memory + counts.redis + counts.store,
         can_look_up=lambda: "resolver" not in roles or lookup.is_ready,
+        peer=_peer_name(config),
+        certificate_expires_at=lambda: certificate_expires_at(config.sync),
     )

@@ -12,7 +12,7 @@ from node.domain.templates import shipped_templates
 from node.registration.register import moment
 from node.registration.requests import Role
 from node.storage import key_queries, prefix_queries, template_queries
-from node.storage.engine import Database
+from node.storage.engine import Database, WriteScope
 
 FIRST_KEY_LABEL = "first start"
 
@@ -24,8 +24,7 @@ async def prepare_register(database: Database, clock: Callable[[], datetime]) ->
     """
     at = moment(clock)
     async with database.write() as scope:
-        for template in shipped_templates():
-            await template_queries.publish(scope, template, at)
+        await publish_templates(scope, at)
         if await key_queries.everyone(scope):
             return ""
         stored, shown = new_key(
@@ -37,6 +36,12 @@ async def prepare_register(database: Database, clock: Callable[[], datetime]) ->
         )
         await key_queries.add(scope, stored)
     return shown
+
+
+async def publish_templates(scope: WriteScope, at: str) -> None:
+    """Publish the shipped templates that the register does not have yet."""
+    for template in shipped_templates():
+        await template_queries.publish(scope, template, at)
 
 
 async def add_missing_prefixes(

@@ -18,11 +18,17 @@ from datetime import timedelta
 import structlog
 import uvloop
 
+from admin.delegated_resolution import DelegatedResolution
 from admin.demo import load_demo, things_to_try
 from admin.demo_batches import ENTERPRISE_PREFIXES
 from admin.faces import build_faces
 from admin.first_start import add_missing_prefixes, prepare_register
+from admin.handle_listening import HandleListening
+from admin.handle_parts import HandleParts, build_handle_parts
+from admin.handle_service import FaceAddresses
+from admin.https_listening import SecureListening
 from admin.listening import Listening
+from admin.local_secondary import LocalSecondary, with_secondary
 from admin.parts import (
     Register,
     build_front,
@@ -33,13 +39,16 @@ from admin.parts import (
     utc_now,
 )
 from admin.schema_upgrade import upgrade_schema
+from admin.sync_parts import build_link
 from node.api.app import create_app
+from node.api.exchange import BodyBudget
 from node.config import Config
 from node.errors import XibiaoError
 from node.importing.job import ImportJobs
 from node.registration.register import moment
 from node.storage import idempotency_queries
 from node.telemetry import Metrics, configure_logging
+from resolver.lookup import Lookup
 
 _log = structlog.get_logger(__name__)
 
@@ -52,21 +61,38 @@ VERSION = "2026.11.0"
 def run_node(config: Config, *, demo: bool, ready: Ready) -> int:
     """Run the roles of `config` until SIGTERM, then drain; return the exit code."""
     configure_logging(sys.stderr, level=config.logging.level, line_format=config.logging.format)
-    listening = Listening(config)
+    config = with_secondary(config, demo=demo)
+    listening = Listening(config, config.http.listen)
+    secure = SecureListening(config, utc_now)
+    handle = HandleListening(config)
     try:
         config.data_dir.mkdir(parents=True, exist_ok=True)
         upgrade_schema(database_url(config))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_Node(config, listening, demo=demo, ready=ready).run())
+            runner.run(_Node(config, listening, secure, handle, demo=demo, ready=ready).run())
     finally:
         listening.close()
+        secure.close()
+        handle.close()
     return 0
 
 
 class _Node:
-    def __init__(self, config: Config, listening: Listening, *, demo: bool, ready: Ready) -> None:
+    def __init__(
+        self,
+        config: Config,
+        listening: Listening,
+        secure: SecureListening,
+        handle: HandleListening,
+        *,
+        demo: bool,
+        ready: Ready,
+    ) -> None:
         self._config = config
         self._listening = listening
+        self._secure = secure
+        self._handle = handle
+        self._secondary = LocalSecondary(config, utc_now)
         self._demo = demo
         self._ready = ready
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,36 +111,73 @@ class _Node:
             await register.directory.refresh()
             if key:
                 _show_first_key(key)
+            if self._secondary.is_wanted:
+                await self._secondary.start()
+                self._config = self._secondary.paired(self._config)
             await self._serve(register)
         finally:
+            await self._secondary.stop()
             await database.close()
 
     async def _serve(self, register: Register) -> None:
-        config, listening = self._config, self._listening
+        config, listening, secure = self._config, self._listening, self._secure
         jobs = ImportJobs.build(config, register, utc_now)
         lookup = build_lookup(config, register)
         if "resolver" in config.roles:
             await lookup.start()
-        faces = build_faces(config, register, jobs, lookup)
+        bodies = BodyBudget(config.http.max_body.together)
+        handles = self._build_handle_parts(register, lookup, bodies)
+        faces = build_faces(config, register, jobs, lookup, bodies)
         self._start_loops(register, jobs)
         if self._demo:
             await load_demo(register.registrar, register.database)
         app = create_app(faces, register.metrics, version=VERSION)
-        await listening.serve(app, build_front(config, lookup, register.directory))
+        if handles is not None:
+            app = handles.http.before(app)
+        front = build_front(config, lookup, register.directory)
+        await listening.serve(app, front)
+        await secure.serve(app, front)
+        if handles is not None:
+            await handles.start()
+            await self._handle.serve(handles.hot, handles.service.server, handles.counts)
+            self._start_loop("handle", self._handle.watch())
+        delegated = DelegatedResolution(config, utc_now, software=f"xibiao {VERSION}")
+        await delegated.serve(register, lookup)
+        for name, loop in delegated.loops():
+            self._start_loop(name, loop)
         _collect_garbage_rarely()
-        self._ready({"http": listening.url} if listening.url else {})
+        all_faces = {
+            "http": listening.url,
+            "https": secure.url,
+            "handle": self._handle.address,
+            "grpc": delegated.address,
+            "secondary": self._secondary.address,
+        }
+        self._ready({name: address for name, address in all_faces.items() if address})
         if self._demo and listening.url:
-            _say(things_to_try(listening.url, config.data_dir))
+            _say(things_to_try(listening.url, config.data_dir, handle=self._handle.address))
         await self._stop.wait()
         _log.info("stopping")
         faces.operations.draining = True
-        await listening.stop()
+        await asyncio.gather(listening.stop(), secure.stop(), self._handle.stop(), delegated.stop())
         await jobs.stop()
         await self._stop_loops()
+        if handles is not None:
+            await handles.stop()
         await lookup.stop()
         if "sequencer" in config.roles:
             await _sequence_the_rest(register)
         _log.info("stopped")
+
+    def _build_handle_parts(
+        self, register: Register, lookup: Lookup, bodies: BodyBudget
+    ) -> HandleParts | None:
+        if "resolver" not in self._config.roles:
+            return None
+        addresses = FaceAddresses(
+            handle=self._handle.address, http=self._listening.address, https=self._secure.address
+        )
+        return build_handle_parts(self._config, register, lookup, bodies, addresses)
 
     def _start_loops(self, register: Register, jobs: ImportJobs) -> None:
         roles = self._config.roles
@@ -132,10 +195,18 @@ class _Node:
             loops.append(("sequencer", register.sequencer.run()))
         if "importer" in roles:
             loops.append(("importer", jobs.run()))
+        if (link := build_link(self._config, register, utc_now, VERSION)) is not None:
+            loops += link.loops()
+        loops += self._secondary.loops()
+        if self._secure.url:
+            loops.append(("certificate", self._secure.keep_certificate()))
         for name, loop in loops:
-            task = asyncio.create_task(loop, name=name)
-            task.add_done_callback(self._loop_ended)
-            self._tasks.append(task)
+            self._start_loop(name, loop)
+
+    def _start_loop(self, name: str, loop: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(loop, name=name)
+        task.add_done_callback(self._loop_ended)
+        self._tasks.append(task)
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         """A background loop never ends by itself: a node without one of its parts must stop."""

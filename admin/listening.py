@@ -36,32 +36,36 @@ class _Server(uvicorn.Server):
 
 
 class Listening:
-    """The HTTP face of a process on its address; without an address it does nothing."""
+    """An HTTP face of a process on its address; without an address it does nothing."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, address: str, *, scheme: str = "http") -> None:
         self._http = config.http
+        self._address = address
+        self._scheme = scheme
         self._grace_s = config.shutdown.grace.total_seconds()
-        self._socket = bind(config.http.listen, shared=config.http.reuse_port)
+        self._socket = bind(address, shared=config.http.reuse_port)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
         """Return the address as a URL; "" when the process does not listen."""
-        if self._socket is None:
-            return ""
-        host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://{self.address}" if self._socket is not None else ""
+
+    @property
+    def address(self) -> str:
+        """Return `host:port`; "" when the process does not listen."""
+        return bound_to(self._socket) if self._socket is not None else ""
 
     async def serve(self, app: ASGIApp, front: Front) -> None:
         """Accept connections from now on; raise InvalidInput if another process does here."""
         if self._socket is None:
             return
-        with _refusals(self._http.listen):
+        with refusals(self._address):
             self._socket.listen(BACKLOG)
         settings = uvicorn.Config(
             app,
-            http=lookup_protocol(front),
+            http=self._protocol(front),
             loop="none",
             lifespan="off",
             log_config=None,
@@ -78,6 +82,10 @@ class Listening:
             await asyncio.sleep(0.01)
         if serving.done():
             serving.result()
+
+    def _protocol(self, front: Front) -> type[asyncio.Protocol]:
+        """Return what a connection speaks; raise InvalidInput if this process cannot."""
+        return lookup_protocol(front)
 
     async def stop(self) -> None:
         """Accept nothing more and let requests under way end within the grace of the settings."""
@@ -104,7 +112,7 @@ def bind(address: str, *, shared: bool) -> socket.socket | None:
     if not address:
         return None
     host, _, port = address.rpartition(":")
-    with _refusals(address):
+    with refusals(address):
         family, _, _, _, place = socket.getaddrinfo(
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -122,6 +130,12 @@ def bind(address: str, *, shared: bool) -> socket.socket | None:
     return taken
 
 
+def bound_to(taken: socket.socket) -> str:
+    """Return the `host:port` a socket has."""
+    host, port = taken.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_loopback(address: str) -> bool:
     """Say whether `host:port` can be reached from this machine alone."""
     host = address.rpartition(":")[0].strip("[]")
@@ -132,7 +146,8 @@ def is_loopback(address: str) -> bool:
 
 
 @contextmanager
-def _refusals(address: str) -> Iterator[None]:
+def refusals(address: str) -> Iterator[None]:
+    """Turn an OSError about `host:port` into InvalidInput."""
     try:
         yield
     except OSError as error:

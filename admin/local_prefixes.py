@@ -10,8 +10,9 @@ from admin.parts import utc_now
 from node.config import Config
 from node.domain.identifiers.handle import parse_prefix
 from node.domain.identifiers.suffix_profile import PROFILES
-from node.domain.prefix import Prefix, PrefixState, moved
-from node.errors import Conflict, InvalidInput, NotFound, Problem
+from node.domain.prefix import Prefix, PrefixState
+from node.errors import Conflict, InvalidInput, Problem
+from node.registration.prefix_states import move_prefix
 from node.registration.register import moment
 from node.storage import prefix_queries
 from node.storage.engine import Database
@@ -49,13 +50,23 @@ def add(
 
 
 def list_all(config: Config) -> Sequence[Mapping[str, object]]:
-    """Return every prefix."""
+    """Return every prefix and who administers the handles below it."""
 
-    async def read(database: Database) -> list[Prefix]:
+    async def read(database: Database) -> list[Mapping[str, object]]:
         async with database.read() as scope:
-            return await prefix_queries.everyone(scope)
+            prefixes = await prefix_queries.everyone(scope)
+            administrators = await prefix_queries.administrators(scope)
+        return [
+            {
+                **_shown(prefix),
+                "administrators": [
+                    f"{a.index}:{a.handle}" for a in administrators.get(prefix.name, ())
+                ],
+            }
+            for prefix in prefixes
+        ]
 
-    return [_shown(prefix) for prefix in with_register(config, read)]
+    return with_register(config, read)
 
 
 def suspend(config: Config, name: str) -> None:
@@ -69,14 +80,8 @@ def resume(config: Config, name: str) -> None:
 
 
 def _move(config: Config, name: str, to: PrefixState) -> None:
-    wanted = parse_prefix(name)
-
     async def move(database: Database) -> None:
-        async with database.write() as scope:
-            known = {p.name: p for p in await prefix_queries.everyone(scope)}
-            if wanted not in known:
-                raise NotFound(f"没有前缀 {wanted}", f"No such prefix: {wanted}")
-            await prefix_queries.put(scope, moved(known[wanted], to), moment(utc_now))
+        await move_prefix(database, name, to, utc_now)
 
     with_register(config, move)
 

@@ -7,7 +7,8 @@ arguments.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +18,8 @@ from prometheus_client.registry import Collector
 
 from admin.node_identity import node_identity
 from node.config import Config
-from node.domain.disclosure import PublicView, public_view
+from node.domain.disclosure import is_disclosed, public_view
+from node.domain.forwarding import parse_rules
 from node.domain.identifiers import Identifier, parse_handle, recognise
 from node.domain.record import StoredRecord
 from node.domain.signed_note import Ed25519Signer
@@ -25,15 +27,20 @@ from node.registration.backpressure import Backpressure
 from node.registration.coalescer import Coalescer
 from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
+from node.registration.handle_keys import HandleKeys
+from node.registration.handle_records import HandleRecords
 from node.registration.keys_on_disk import NodeKeys
 from node.registration.life_cycle import LifeCycle
 from node.registration.minting import Minter
 from node.registration.register import Registrar
 from node.registration.sealing import Sealer
+from node.registration.secret_sealer import SecretSealer
 from node.registration.sequencer import Sequencer
 from node.storage.engine import Database, open_database
 from node.storage.lookup_store import RegisterReader
 from node.telemetry import Metrics
+from resolver.handle.listener_counts import ListenerCounts
+from resolver.handle.server import ServerCounts
 from resolver.http_cycle import Front
 from resolver.http_deadlines import FrontLimits
 from resolver.http_front import create_front, create_idle_front
@@ -41,8 +48,11 @@ from resolver.log_follower import FollowerSettings
 from resolver.lookup import Lookup, LookupSettings, create_lookup
 from resolver.lookup_counts import LookupCounts
 from resolver.redis_cache import RedisCache, RedisSettings, create_redis_cache
+from resolver.rendering import resolution_of
+from resolver.resolution import Resolution
 
 Clock = Callable[[], datetime]
+Counts = LookupCounts | ListenerCounts | ServerCounts
 
 
 def utc_now() -> datetime:
@@ -135,20 +145,40 @@ async def build_register(
     )
 
 
+def build_handle_register(
+    register: Register, keys: HandleKeys, see: Callable[[Sequence[str]], Awaitable[None]]
+) -> HandleRecords:
+    """Build the register as the Handle faces use it (`resolver.handle.register_port`).
+
+    `keys`: `open_handle_keys(key_folder(config))`; `see`: `Lookup.see` of this process.
+    """
+    return HandleRecords(
+        register.database,
+        register.directory,
+        register.registrar,
+        register.life_cycle,
+        register.minter,
+        register.backpressure,
+        SecretSealer(keys.secrets),
+        clock=utc_now,
+        unique=lambda: str(uuid.uuid4()),
+        see=see,
+    )
+
+
 def build_lookup(config: Config, register: Register) -> Lookup:
     """Build the look-up path of this process: memory, Redis when configured, register."""
     counts = LookupCounts()
-    register.metrics.registry.register(_CountsCollector(counts))
+    what = "Look-ups and their caches, by what happened"
+    register.metrics.registry.register(CountsCollector(counts, "xibiao_lookup_events", what))
     settings = config.lookup
     return create_lookup(
         RegisterReader(register.database),
-        disclose=partial(_disclose, register.directory),
+        render=partial(_rendered, register.directory, config.http.public_url),
         counts=counts,
         memory_limit_bytes=settings.memory_cache,
         redis=_redis_cache(config, register.keys, counts),
-        settings=LookupSettings(
-            negative_ttl_s=settings.negative_ttl.total_seconds(), public_url=config.http.public_url
-        ),
+        settings=LookupSettings(negative_ttl_s=settings.negative_ttl.total_seconds()),
         following=FollowerSettings(
             interval_s=settings.follow_interval.total_seconds(),
             stale_limit_s=settings.stale_limit.total_seconds(),
@@ -156,8 +186,10 @@ def build_lookup(config: Config, register: Register) -> Lookup:
     )
 
 
-def _disclose(directory: Directory, record: StoredRecord) -> PublicView:
-    return public_view(record, directory.now.templates)
+def _rendered(directory: Directory, public_url: str, record: StoredRecord) -> Resolution | None:
+    if not is_disclosed(record):
+        return None
+    return resolution_of(public_view(record, directory.now.templates), public_url)
 
 
 def _redis_cache(config: Config, keys: NodeKeys, counts: LookupCounts) -> RedisCache | None:
@@ -188,6 +220,9 @@ def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
         parse_handle=parse_handle,
         recognise=_recognised,
         serves=directory.serves,
+        forwarding=parse_rules(config.proxy.redirect_hosts),
+        public_url=http.public_url,
+        refers=bool(config.handle.referrals),
         limits=limits,
     )
 
@@ -196,16 +231,19 @@ def _recognised(text: str) -> Identifier:
     return recognise(text).identifier
 
 
-class _CountsCollector(Collector):
-    """Shows the resolver's plain counters to Prometheus, read at the moment of the scrape."""
+class CountsCollector(Collector):
+    """Shows plain counters to Prometheus, read at the moment of the scrape.
 
-    def __init__(self, counts: LookupCounts) -> None:
+    `counts` is a dataclass with slots, all of whose fields are numbers.
+    """
+
+    def __init__(self, counts: Counts, name: str, what: str) -> None:
         self._counts = counts
+        self._name = name
+        self._what = what
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(
-            "xibiao_lookup_events", "Look-ups and their caches, by what happened", labels=["event"]
-        )
-        for name in LookupCounts.__slots__:
+        family = CounterMetricFamily(self._name, self._what, labels=["event"])
+        for name in type(self._counts).__slots__:
             family.add_metric([name], getattr(self._counts, name))
         yield family

@@ -127,6 +127,7 @@ class Metrics:
         self._registration()
         self._log()
         self._faces()
+        self._sync()
 
     def _registration(self) -> None:
         """Declare what `node.registration` and `node.importing` write."""
@@ -161,6 +162,20 @@ class Metrics:
             "background_failures", "Failed rounds of a background loop", "loop"
         )
 
+    def _sync(self) -> None:
+        """Declare what `sync.relay` writes."""
+        self.sync_acked_size = self._gauge("sync_acked_size", "Leaves the secondary node holds")
+        self.sync_backlog = self._gauge("sync_backlog", "Leaves it does not hold yet")
+        self.sync_connected = self._gauge("sync_connected", "1 while a session is open")
+        self.sync_items = self._counter("sync_items", "Items by what became of them", "code")
+        self.sync_lag_seconds = self._histogram(
+            "sync_lag_seconds", "From acceptance to acknowledgement, oldest of a batch", _LATENCY_S
+        )
+        self.sync_sessions = self._counter("sync_sessions", "Sessions by how they ended", "end")
+        self.sync_certificate_expires = self._gauge(
+            "sync_certificate_expires", "End of a link certificate, seconds since 1970", "side"
+        )
+
     def render(self) -> bytes:
         """Return the Prometheus text form, of type `METRICS_CONTENT_TYPE`."""
         return generate_latest(self.registry)
@@ -168,8 +183,8 @@ class Metrics:
     def _counter(self, name: str, help_text: str, labels: str = "") -> Counter:
         return Counter(f"xibiao_{name}", help_text, labels.split(), registry=self.registry)
 
-    def _gauge(self, name: str, help_text: str) -> Gauge:
-        return Gauge(f"xibiao_{name}", help_text, registry=self.registry)
+    def _gauge(self, name: str, help_text: str, labels: str = "") -> Gauge:
+        return Gauge(f"xibiao_{name}", help_text, labels.split(), registry=self.registry)
 
     def _histogram(
         self, name: str, help_text: str, buckets: tuple[float, ...], labels: str = ""

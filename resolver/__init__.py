@@ -7,7 +7,7 @@ Which module to open for which question:
 - How does a resolver learn that a record changed?
   `log_follower`
 - What is an answer, and what does Redis hold of it?
-  `resolution`
+  `resolution`, `rendering`
 - How are answers kept in the process, and what may they cost?
   `memory_cache`
 - What happens when Redis is slow, down, emptied or full of lies?
@@ -15,11 +15,15 @@ Which module to open for which question:
 - What does a scanned code show as JSON?
   `scan_json`
 - What does a Handle client get over HTTP?
-  `handle_json`, `handle_structures`
+  `handle.json_values`, `handle.json_structures`
 - Which URL means which look-up, and what is written back?
   `http_faces`, `http_replies`
+- Who gets JSON, who a page, and where does a record send people?
+  `http_negotiation`, `handle.proxy`
 - How is a look-up answered before the ASGI application sees it?
   `http_front`, `http_cycle`
+- How is HTTP spoken over TLS, and what becomes of client certificates?
+  `tls_protocol`, `tls_context`
 - Who is cut off for being too slow, too large or too many?
   `http_deadlines`
 - What is counted?

@@ -17,8 +17,10 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from node.errors import XibiaoError
+from resolver.handle.proxy import dress_problem
 from resolver.http_deadlines import Deadlines, FrontLimits
-from resolver.http_faces import Question, URLReader, reply_to
+from resolver.http_faces import LookUpFaces, Question, is_ready, reply_to
+from resolver.http_negotiation import Form
 from resolver.http_replies import Reply, RequestHead, options_reply, write_out
 from resolver.lookup import Lookup
 from resolver.memory_cache import ReadyReply
@@ -31,7 +33,7 @@ class Front:
     """What the connections of one process share."""
 
     def __init__(
-        self, lookup: Lookup, faces: URLReader, *, limits: FrontLimits, clock: Callable[[], float]
+        self, lookup: Lookup, faces: LookUpFaces, *, limits: FrontLimits, clock: Callable[[], float]
     ) -> None:
         self.lookup = lookup
         self.faces = faces
@@ -89,7 +91,7 @@ class LookupCycle(RequestResponseCycle):
             # The record changed while this request waited for its turn.
             source = self._connection.front.faces.read(self._url)
         if isinstance(source, Reply):
-            self._finish(source)
+            self._finish(dress_problem(source) if self._request.form is Form.PAGE else source)
         elif source is None or self._request.method == b"OPTIONS":
             self._finish(options_reply())
         else:
@@ -109,15 +111,18 @@ class LookupCycle(RequestResponseCycle):
             lookup.fetch(question.key, lambda outcome: self._landed(question, outcome))
 
     def _landed(self, question: Question, outcome: Answer | XibiaoError) -> None:
+        front = self._connection.front
         try:
-            reply = reply_to(question, outcome)
+            step = front.faces.answer(question, outcome, self._request)
         except Exception as error:  # noqa: BLE001 - request edge: whatever it was, this client gets an answer
             _log.error("lookup_not_answered", error=repr(error))
-            reply = reply_to(question, XibiaoError())
-        if question.is_plain and reply.status == 200 and isinstance(outcome, Answer):
-            ready = ReadyReply(outcome, reply.head, reply.body)
-            self._connection.front.memory.keep_ready(self._url, ready)
-        self._finish(reply)
+            step = reply_to(question, XibiaoError())
+        if isinstance(step, Question):
+            self._look_up(step)
+            return
+        if isinstance(outcome, Answer) and is_ready(question, outcome, step):
+            front.memory.keep_ready(self._url, ReadyReply(outcome, step.head, step.body))
+        self._finish(step)
 
     def _finish(self, reply: Reply) -> None:
         self.response_complete = True

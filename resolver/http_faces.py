@@ -1,7 +1,8 @@
 """Which URL is which look-up, and which reply an outcome makes there (pure).
 
 Faces: `GET /api/handles/{handle}` speaks Handle.Net JSON; `GET /{prefix}/{suffix}` (a prefix of
-digits and dots) and `GET /id/{any identifier}` show a scanned code.
+digits and dots, `hdl:` and the like before it or not) and `GET /id/{any identifier}` show a scanned
+code, as JSON to programs and as a page to browsers, and send on to where a Handle record leads.
 
 Invariants: a path is percent-decoded exactly once and is never used as anything but an identifier;
 `read` raises nothing, whatever the bytes; an identifier that is hidden and one that does not exist
@@ -14,19 +15,27 @@ import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
+from msgspec import structs
 
 from node.domain.identifiers.scheme import Identifier
 from node.errors import InvalidInput, MalformedIdentifier, Overloaded, Unavailable, XibiaoError
-from resolver import handle_json
-from resolver.handle_json import ResponseCode
+from resolver.handle import json_values
+from resolver.handle.api_parameters import Dressing, read_query
+from resolver.handle.codes import ResponseCode
+from resolver.handle.proxy import Proxy, dress_problem, strip_spelling
+from resolver.handle.proxy_parameters import Parameters, read_parameters
+from resolver.http_negotiation import Form
 from resolver.http_replies import (
     HANDLE_JSON,
     JSON,
+    NOT_FOUND_EN,
+    NOT_FOUND_ZH,
     SCRIPT,
     Reply,
+    RequestHead,
     make_reply,
     problem_reply,
 )
@@ -34,16 +43,14 @@ from resolver.resolution import Answer
 
 HANDLES = b"/api/handles/"
 _ANY = b"/id/"
-_PREFIX_FORM = re.compile(rb"/[0-9]+(?:\.[0-9]+)*(?:/|%2[Ff])")
+_PREFIX_FORM = re.compile(
+    rb"/(?:(?:(?:urn(?::|%3A))?hdl|doi)(?::|%3A)|info(?::|%3A)(?:hdl|doi)(?:/|%2F))?"
+    rb"[0-9]+(?:\.[0-9]+)*(?:/|%2F)",
+    re.IGNORECASE,
+)
+_PREFIX_HANDLE = re.compile(rb"0\.na(?:/|%2f|$)", re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_TRUE = frozenset(("", "yes", "true"))
-_INDEX = re.compile(r"[0-9]{1,10}", re.ASCII)
-MAX_PARAMETERS = 64
-MAX_CALLBACK = 128
 RETRY_AFTER_S = 2
-
-NOT_FOUND_ZH = "未查询到该标识,请核对或联系供方"
-NOT_FOUND_EN = "This identifier was not found; please check it or contact the supplier"
 
 
 class Face(Enum):
@@ -53,47 +60,59 @@ class Face(Enum):
     SCAN = "scan"
 
 
-class Dressing(msgspec.Struct, frozen=True):
-    """What the parameters of the Handle API ask for beyond the record itself."""
-
-    types: tuple[str, ...] = ()
-    indexes: tuple[int, ...] = ()
-    is_pretty: bool = False
-    callback: str = ""
-
-
 _PLAIN = Dressing()
+_NO_PARAMETERS = Parameters()
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A look-up as asked over HTTP. `is_plain`: the reply depends on the path alone."""
+    """A look-up as asked over HTTP. `is_plain`: nothing was asked for but the path.
+
+    `asked` is the handle as it was written, which answers to Handle clients repeat; `trail` are
+    the identifiers whose aliases led from what was asked for to `key`.
+    """
 
     face: Face
     key: str
     is_plain: bool = True
     dressing: Dressing = _PLAIN
+    parameters: Parameters = _NO_PARAMETERS
+    trail: tuple[str, ...] = ()
+    asked: str = ""
 
 
-class URLReader(Protocol):
-    """Says which request targets are look-ups."""
+class LookUpFaces(Protocol):
+    """Says which request targets are look-ups, and what their outcomes mean there."""
 
     def read(self, url: bytes) -> Question | Reply | None:
         """Return what a request target asks, the reply to a hopeless one, or None: no look-up."""
         ...
 
+    def answer(
+        self, question: Question, outcome: Answer | XibiaoError, request: RequestHead
+    ) -> Reply | Question:
+        """Return the reply to a question whose look-up ended in `outcome`, or the next look-up."""
+        ...
+
 
 class NoFaces:
-    """The reader of a process that answers no look-ups: everything goes to the application."""
+    """The faces of a process that answers no look-ups: everything goes to the application."""
 
     def read(self, _url: bytes) -> None:
         """Take nothing for a look-up."""
+
+    def answer(
+        self, question: Question, outcome: Answer | XibiaoError, _request: RequestHead
+    ) -> Reply:
+        """Return the JSON reply."""
+        return reply_to(question, outcome)
 
 
 class Faces:
     """Reads URLs with the register's own rules for identifiers.
 
     `parse_handle` and `recognise` raise MalformedIdentifier alone; `serves` says whether a handle
-    prefix is answered for here.
+    prefix is answered for here; `proxy` answers those who do not want JSON; with `refers` clients
+    are told where else to ask.
     """
 
     def __init__(
@@ -102,10 +121,14 @@ class Faces:
         parse_handle: Callable[[str], Identifier],
         recognise: Callable[[str], Identifier],
         serves: Callable[[str], bool],
+        proxy: Proxy,
+        refers: bool = False,
     ) -> None:
         self._parse_handle = parse_handle
         self._recognise = recognise
         self._serves = serves
+        self._proxy = proxy
+        self._refers = refers
 
     def read(self, url: bytes) -> Question | Reply | None:
         """Return what a request target asks, the reply to a hopeless one, or None: no look-up."""
@@ -115,16 +138,48 @@ class Faces:
         if path.startswith(_ANY):
             return _read_scan(path[len(_ANY) :], query, self._recognise)
         if _PREFIX_FORM.match(path):
-            return _read_scan(path[1:], query, self._parse_handle)
+            return _read_scan(path[1:], query, self._read_spelt)
         return None
 
-    def _read_handle(self, path: bytes, query: bytes) -> Question | Reply:
+    def answer(
+        self, question: Question, outcome: Answer | XibiaoError, request: RequestHead
+    ) -> Reply | Question:
+        """Return the reply to a question whose look-up ended in `outcome`, or the next look-up.
+
+        The proxy answers browsers, whoever gives one of its parameters, and all who do not ask for
+        JSON when the record leads somewhere.
+        """
+        if question.face is Face.HANDLE or not _is_for_proxy(question, outcome, request.form):
+            return reply_to(question, outcome)
+        if isinstance(outcome, XibiaoError):
+            return dress_problem(reply_to(question, outcome))
+        step = self._proxy.answer(
+            question.key,
+            outcome.resolution,
+            parameters=question.parameters,
+            request=request,
+            trail=question.trail,
+        )
+        if isinstance(step, Reply):
+            return step
+        return structs.replace(question, key=step.key, trail=(*question.trail, question.key))
+
+    def _read_spelt(self, text: str) -> Identifier:
+        return self._parse_handle(strip_spelling(text))
+
+    def _read_handle(self, path: bytes, query: bytes) -> Question | Reply | None:
+        if _PREFIX_HANDLE.match(path):
+            return None  # The application knows the handles of the prefixes themselves, …
         try:
-            dressing = _read_parameters(query) if query else _PLAIN
+            parameters = read_query(query)
+            dressing = parameters.dressing()
         except InvalidInput as error:
             return _handle_reply(
-                400, handle_json.failure(ResponseCode.PROTOCOL_ERROR, None, error.en), _PLAIN
+                400, json_values.failure(ResponseCode.PROTOCOL_ERROR, None, error.en), _PLAIN
             )
+        is_listing = not path and parameters.text("prefix") is not None
+        if is_listing or not parameters.flag("publicOnly", default=True):
+            return None  # … and who may see lists and what is not public.
         try:
             text = _decode(path)
         except MalformedIdentifier as error:
@@ -136,17 +191,27 @@ class Faces:
         except MalformedIdentifier as error:
             return _invalid_handle(text, error.en, dressing)
         if not self._serves(identifier.prefix):
-            foreign = handle_json.failure(
+            if self._refers:
+                return None  # The application knows where else to ask.
+            foreign = json_values.failure(
                 ResponseCode.SERVER_NOT_RESPONSIBLE,
-                identifier.key,
+                text,
                 "That prefix doesn't live here",
             )
             return _handle_reply(400, foreign, dressing)
-        return Question(Face.HANDLE, identifier.key, not query, dressing)
+        return Question(Face.HANDLE, identifier.key, not query, dressing, asked=text)
+
+
+def is_ready(question: Question, outcome: Answer | XibiaoError, reply: Reply) -> bool:
+    """Say whether a reply may be kept for everybody who asks for the same URL in any form."""
+    if not question.is_plain or not reply.entity_tag or isinstance(outcome, XibiaoError):
+        return False
+    resolution = outcome.resolution
+    return question.face is Face.HANDLE or not (resolution and resolution.is_forwarding)
 
 
 def reply_to(question: Question, outcome: Answer | XibiaoError) -> Reply:
-    """Return the reply to a question whose look-up ended in `outcome`."""
+    """Return the JSON reply to a question whose look-up ended in `outcome`."""
     if isinstance(outcome, XibiaoError):
         return _failed(question, outcome)
     resolution = outcome.resolution
@@ -156,10 +221,21 @@ def reply_to(question: Question, outcome: Answer | XibiaoError) -> Reply:
         return make_reply(200, JSON, resolution.scan, entity_tag=resolution.entity_tag)
     dressing = question.dressing
     if resolution is None:
-        absent = handle_json.failure(ResponseCode.HANDLE_NOT_FOUND, question.key)
+        absent = json_values.failure(ResponseCode.HANDLE_NOT_FOUND, question.asked)
         return _handle_reply(404, absent, dressing)
-    body = handle_json.select(resolution.handle, types=dressing.types, indexes=dressing.indexes)
+    body = json_values.select(resolution.handle, types=dressing.types, indexes=dressing.indexes)
+    if question.asked != question.key:
+        body = json_values.rename(body, question.asked)
     return _handle_reply(200, body, dressing, entity_tag=resolution.entity_tag)
+
+
+def _is_for_proxy(question: Question, outcome: Answer | XibiaoError, form: Form) -> bool:
+    if form is not Form.ANY:
+        return form is Form.PAGE
+    if question.parameters.is_any or question.trail:
+        return True
+    resolution = outcome.resolution if isinstance(outcome, Answer) else None
+    return resolution is not None and resolution.is_forwarding
 
 
 def _read_scan(
@@ -167,11 +243,12 @@ def _read_scan(
 ) -> Question | Reply:
     try:
         key = recognise(_decode(path)).key
-    except MalformedIdentifier as error:
+        parameters = read_parameters(query) if query else _NO_PARAMETERS
+    except InvalidInput as error:
         return problem_reply(
             400, code=error.code, zh=error.zh, en=error.en, problems=error.problems
         )
-    return Question(Face.SCAN, key, not query)
+    return Question(Face.SCAN, key, not query, parameters=parameters)
 
 
 def _failed(question: Question, error: XibiaoError) -> Reply:
@@ -182,12 +259,12 @@ def _failed(question: Question, error: XibiaoError) -> Reply:
         status, extra, code = 503, b"Retry-After: %d\r\n" % seconds, ResponseCode.SERVER_BUSY
     if question.face is Face.SCAN:
         return problem_reply(status, code=error.code, zh=error.zh, en=error.en, extra=extra)
-    body = handle_json.failure(code, question.key, error.en)
+    body = json_values.failure(code, question.asked, error.en)
     return _handle_reply(status, body, question.dressing, extra=extra)
 
 
 def _invalid_handle(handle: str | None, message: str, dressing: Dressing) -> Reply:
-    body = handle_json.failure(ResponseCode.INVALID_HANDLE, handle, message)
+    body = json_values.failure(ResponseCode.INVALID_HANDLE, handle, message)
     return _handle_reply(400, body, dressing)
 
 
@@ -195,10 +272,10 @@ def _handle_reply(
     status: int, body: bytes, dressing: Dressing, *, entity_tag: str = "", extra: bytes = b""
 ) -> Reply:
     if dressing.is_pretty:
-        body = handle_json.indent(body)
+        body = json_values.indent(body)
     content_type = HANDLE_JSON
     if dressing.callback:
-        body, content_type = handle_json.wrap_in_callback(body, dressing.callback), SCRIPT
+        body, content_type = json_values.wrap_in_callback(body, dressing.callback), SCRIPT
     return make_reply(status, content_type, body, entity_tag=entity_tag, extra=extra)
 
 
@@ -227,29 +304,3 @@ def _decode(path: bytes) -> str:
         raise MalformedIdentifier(
             "标识不是有效的 UTF-8 文本", "The identifier is not UTF-8 text", code="charset"
         ) from error
-
-
-def _read_parameters(query: bytes) -> Dressing:
-    """Read the parameters of the Handle API; those about authority and referral change nothing."""
-    try:
-        pairs = parse_qsl(
-            query.decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_PARAMETERS,
-        )
-    except ValueError as error:
-        raise InvalidInput("查询参数有误", "Malformed parameters") from error
-    given = dict(pairs)
-    indexes = [text for name, text in pairs if name == "index"]
-    if not all(_INDEX.fullmatch(text) for text in indexes):
-        raise InvalidInput("index 须为非负整数", "Parameter index must be a non-negative integer")
-    callback = given.get("callback", "")
-    if len(callback) > MAX_CALLBACK:
-        raise InvalidInput("callback 过长", "Parameter callback is too long")
-    return Dressing(
-        types=tuple(text for name, text in pairs if name == "type"),
-        indexes=tuple(int(text) for text in indexes),
-        is_pretty=given.get("pretty", "no") in _TRUE,
-        callback=callback,
-    )

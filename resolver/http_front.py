@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from random import random
 from typing import Any
 
 from uvicorn._types import ASGI3Application
@@ -22,13 +23,17 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from node.domain.forwarding import NOWHERE, ForwardingRules
 from node.domain.identifiers.scheme import Identifier
+from resolver.handle.proxy import Proxy
 from resolver.http_cycle import Front, LookupCycle, finished_cycle
 from resolver.http_deadlines import FrontLimits
 from resolver.http_faces import HANDLES, Faces, NoFaces, Question
+from resolver.http_negotiation import PLAIN_ACCEPT, Form, wanted_form
 from resolver.http_replies import Reply, RequestHead, problem_reply, write_out
 from resolver.lookup import Lookup
 from resolver.memory_cache import ReadyReply
+from resolver.tls_protocol import ASGI_TLS
 
 __all__ = ["Front", "LookupProtocol", "create_front", "create_idle_front", "lookup_protocol"]
 
@@ -122,6 +127,8 @@ class LookupProtocol(HttpToolsProtocol):
         ):
             # HTTP/1.0 persistence is not offered, as in uvicorn; 1.1 needs no such field.
             self._is_special = True
+        elif name == b"accept" and value not in PLAIN_ACCEPT:
+            self._is_special = True
 
     def on_headers_complete(self) -> None:
         self._head_open = False
@@ -213,7 +220,7 @@ class LookupProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         request = self._request_head()
-        asked = self._read_look_up(request.method)
+        asked = self._read_look_up(request)
         if asked is None or (request.is_authorized and self.url.startswith(HANDLES)):
             self._hand_to_app()
         else:
@@ -222,25 +229,31 @@ class LookupProtocol(HttpToolsProtocol):
                 LookupCycle(self, self.url, source=asked, request=request, keep_alive=keep_alive)
             )
 
-    def _read_look_up(self, method: bytes) -> ReadyReply | Question | Reply | None:
+    def _read_look_up(self, request: RequestHead) -> ReadyReply | Question | Reply | None:
         """Return the look-up that the request is, or its ready reply; None when it is none."""
-        if method not in _READING:
+        if request.method not in _READING:
             return None
-        if method != b"OPTIONS" and (ready := self._memory.ready_at(self.url)) is not None:
+        is_asking = request.method != b"OPTIONS"
+        if not is_asking and self.url.startswith(HANDLES):
+            return None  # Handles have methods that only the application knows.
+        takes_ready = is_asking and request.form is not Form.PAGE
+        if takes_ready and (ready := self._memory.ready_at(self.url)) is not None:
             self._counts.memory += 1
             return ready
         return self.front.faces.read(self.url)
 
     def _request_head(self) -> RequestHead:
-        method = self.parser.get_method()
-        if not self._is_special:
-            return RequestHead(method)
         fields = dict(self.headers)
+        accept = fields.get(b"accept", b"")
         return RequestHead(
-            method,
+            self.parser.get_method(),
             none_match=fields.get(b"if-none-match", b""),
             origin=fields.get(b"origin", b""),
             is_authorized=b"authorization" in fields,
+            accept=accept,
+            languages=fields.get(b"accept-language", b""),
+            form=wanted_form(accept),
+            client=self.client[0] if self.client else "",
         )
 
     def _ends_connection(self) -> bool:
@@ -257,6 +270,8 @@ class LookupProtocol(HttpToolsProtocol):
             return
         expect_100_continue = self.expect_100_continue
         super().on_message_begin()
+        if (tls := self.transport.get_extra_info(ASGI_TLS)) is not None:
+            self.scope["extensions"] = {"tls": tls}
         self.url, self.expect_100_continue = url, expect_100_continue
         self.headers.extend(headers)
         self._body_open, self._body_since, self._body_bytes = True, self._deadlines.now, 0
@@ -323,11 +338,29 @@ def create_front(
     parse_handle: Callable[[str], Identifier],
     recognise: Callable[[str], Identifier],
     serves: Callable[[str], bool],
+    forwarding: ForwardingRules = NOWHERE,
+    public_url: str = "",
+    refers: bool = False,
     limits: FrontLimits | None = None,
     clock: Callable[[], float] = time.time,
+    draw: Callable[[], float] = random,
 ) -> Front:
-    """Build what the HTTP connections of one process share; see `Faces` for the callables."""
-    faces = Faces(parse_handle=parse_handle, recognise=recognise, serves=serves)
+    """Build what the HTTP connections of one process share; see `Faces` for the callables.
+
+    `forwarding` says to which hosts people are sent, `public_url` how links begin ("": relative);
+    with `refers` the application is asked about handles of other nodes.
+    """
+    proxy = Proxy(
+        rules=forwarding,
+        parse_handle=parse_handle,
+        serves=serves,
+        clock=clock,
+        draw=draw,
+        public_url=public_url,
+    )
+    faces = Faces(
+        parse_handle=parse_handle, recognise=recognise, serves=serves, proxy=proxy, refers=refers
+    )
     return Front(lookup, faces, limits=limits or FrontLimits(), clock=clock)
 
 

@@ -15,11 +15,15 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from node.errors import Problem
+from resolver.http_negotiation import Form
 
 JSON = b"application/json"
 HANDLE_JSON = b"application/json;charset=utf-8"
 SCRIPT = b"application/javascript;charset=utf-8"
 PROBLEM_JSON = b"application/problem+json"
+
+NOT_FOUND_ZH = "未查询到该标识,请核对或联系供方"
+NOT_FOUND_EN = "This identifier was not found; please check it or contact the supplier"
 
 ALLOWED = b"GET, HEAD, OPTIONS"
 _PREFLIGHT = (
@@ -31,21 +35,32 @@ _PREFLIGHT = (
 
 
 class RequestHead(msgspec.Struct, frozen=True, gc=False):
-    """As much of a request's header as decides the form of its reply; b"" means not sent."""
+    """As much of a request's header as decides the form of its reply; b"" means not sent.
+
+    `form` is what `accept` comes to; `client` is the address the connection comes from, or "".
+    """
 
     method: bytes
     none_match: bytes = b""
     origin: bytes = b""
     is_authorized: bool = False
+    accept: bytes = b""
+    languages: bytes = b""
+    form: Form = Form.ANY
+    client: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """A reply before its status line and date; `head` ends with the empty line."""
+    """A reply before its status line and date; `head` ends with the empty line.
+
+    `problem` is what went wrong, for faces that say it in a form of their own.
+    """
 
     status: int
     head: bytes
     body: bytes
     entity_tag: str = ""
+    problem: tuple[str, str] | None = None
 
 
 def make_reply(
@@ -58,7 +73,7 @@ def make_reply(
         else b"Cache-Control: no-store\r\n"
     )
     head = (
-        b"Content-Type: %s\r\nContent-Length: %d\r\n%sVary: Origin\r\n"
+        b"Content-Type: %s\r\nContent-Length: %d\r\n%sVary: Origin, Accept\r\n"
         b"X-Content-Type-Options: nosniff\r\n%s\r\n" % (content_type, len(body), storing, extra)
     )
     return Reply(status, head, body, entity_tag)
@@ -89,7 +104,8 @@ def problem_reply(
     document = _ProblemDocument(
         type="about:blank", title=en, status=status, code=code, zh=zh, en=en, problems=problems
     )
-    return make_reply(status, PROBLEM_JSON, msgspec.json.encode(document), extra=extra)
+    reply = make_reply(status, PROBLEM_JSON, msgspec.json.encode(document), extra=extra)
+    return msgspec.structs.replace(reply, problem=(zh, en))
 
 
 def options_reply() -> Reply:
@@ -114,7 +130,7 @@ def write_out(reply: Reply, request: RequestHead, *, date_line: bytes, closes: b
 
 
 def _not_modified(fields: bytes, entity_tag: str) -> bytes:
-    return b'%s%sCache-Control: no-cache\r\nETag: "%s"\r\nVary: Origin\r\n\r\n' % (
+    return b'%s%sCache-Control: no-cache\r\nETag: "%s"\r\nVary: Origin, Accept\r\n\r\n' % (
         STATUS_LINE[304],
         fields,
         entity_tag.encode(),

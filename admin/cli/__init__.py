@@ -9,7 +9,8 @@
 - How far an import is, on a terminal                       `import_progress`
 - Does a receipt prove what the node says?                  `receipt`
 - Commands on a data directory                              `up`, `migrate`, `audit`, `key`,
-                                                            `prefix`, `check_config`
+                                                            `prefix`, `prefix_administrator`,
+                                                            `check_config`
 
 Reports go to standard output, progress and complaints to standard error. Every command returns its
 exit code: 0 fine, 1 a negative finding (not found, rows refused, differences), 2 an error.

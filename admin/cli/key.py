@@ -1,4 +1,4 @@
-"""`xibiao key`: API keys of the node."""
+"""`xibiao key`: API keys of the node, and the certificates of its link."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from admin.cli.failures import EXIT_CODES, OK
+from admin.cli.link_key import authority, link, pin
 from admin.cli.options import config_options, effective_config, json_option
 from admin.cli.surroundings import Surroundings
 from admin.cli.tables import print_rows
@@ -15,7 +16,11 @@ from admin.cli.tables import print_rows
 
 @click.group(epilog=EXIT_CODES)
 def key() -> None:
-    """接口密钥 / API keys: create, list, revoke."""
+    """接口密钥与同步证书 / API keys, and certificates of the link to the secondary node."""
+
+
+for _command in (authority, link, pin):
+    key.add_command(_command)
 
 
 @key.command(epilog=EXIT_CODES)

@@ -58,10 +58,14 @@ def effective_config(
 
 
 def connect(surroundings: Surroundings, node: str | None) -> NodeClient:
-    """Return a client of the node named by `--node`, `XIBIAO_NODE` or the default."""
-    environ = surroundings.environ
+    """Return a client of the node at `node_url`."""
     return NodeClient(
-        node or environ.get("XIBIAO_NODE") or DEFAULT_NODE,
-        environ.get("XIBIAO_API_KEY", ""),
+        node_url(surroundings, node),
+        surroundings.environ.get("XIBIAO_API_KEY", ""),
         transport=surroundings.transport,
     )
+
+
+def node_url(surroundings: Surroundings, node: str | None) -> str:
+    """Return the address named by `--node`, `XIBIAO_NODE` or the default."""
+    return node or surroundings.environ.get("XIBIAO_NODE") or DEFAULT_NODE

@@ -14,9 +14,12 @@ from admin.cli.import_file import import_file
 from admin.cli.key import key
 from admin.cli.migrate import migrate
 from admin.cli.prefix import prefix
+from admin.cli.reconcile import reconcile
 from admin.cli.resolve import resolve
+from admin.cli.secondary import secondary
 from admin.cli.status import status
 from admin.cli.surroundings import Surroundings
+from admin.cli.sync import sync
 from admin.cli.up import up
 
 
@@ -44,6 +47,9 @@ for _command in (
     audit,
     key,
     prefix,
+    reconcile,
+    sync,
+    secondary,
     check_config,
 ):
     program.add_command(_command)

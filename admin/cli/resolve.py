@@ -9,10 +9,10 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from admin.cli import receipt
+from admin.cli import handle_card, receipt
 from admin.cli.client import NodeClient
 from admin.cli.failures import EXIT_CODES, FINDING, OK
-from admin.cli.options import connect, json_option, node_option
+from admin.cli.options import connect, json_option, node_option, node_url
 from admin.cli.surroundings import Surroundings
 from admin.cli.tables import print_pairs
 from node.errors import InvalidInput, NotFound, Unavailable
@@ -57,6 +57,11 @@ class _Answer(msgspec.Struct, frozen=True):
     show_default=True,
     help="通道 / Channel.",
 )
+@click.option(
+    "--server",
+    metavar="HOST:PORT",
+    help="udp、tcp 所问的 Handle 服务器 / Handle server to ask over udp or tcp [节点 node:2641].",
+)
 @click.option("--proof", is_flag=True, help="取登记凭证并验证 / Fetch the receipt and verify it.")
 @node_option
 @json_option
@@ -66,6 +71,7 @@ def resolve(
     *,
     identifier: str,
     via: str,
+    server: str | None,
     proof: bool,
     node: str | None,
     as_json: bool,
@@ -75,6 +81,13 @@ def resolve(
     ID 可以是任何扫码或输入的写法。退出码:0 查到,1 未查到,2 出错。
     ID may be any scanned or typed form. Exit codes: 0 found, 1 not found, 2 error.
     """
+    if via in ("udp", "tcp"):
+        if proof:
+            raise InvalidInput("--proof 需要 --via http", "--proof needs --via http")
+        host, port = handle_card.server_of(server, node_url(surroundings, node))
+        name = handle_card.handle_of(identifier)
+        told = surroundings.ask_handle(host, port, name, via=via)
+        return handle_card.print_answer(told, as_json=as_json)
     if via != "http":
         raise InvalidInput(
             f"本版本尚不支持 --via {via},请用 --via http",

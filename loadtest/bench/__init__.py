@@ -9,6 +9,8 @@ ratio to a ceiling that was measured in the same minutes. From the bottom up:
 - `ceilings`      the ceilings: nginx static file, `psql` copy, pgbench
 - `harness`       what a bench is; rounds, medians, spread, ratio, table, record
 - `batches`, `nodes`, `bulk_client`, `http_look_ups`   what is registered, node processes, clients
+- `handle_messages`, `handle_look_ups`, `handle_load.c`   resolutions over the Handle protocol
+- `udp_fixed_answer.c`, `tcp_fixed_answer`   the ceilings of those
 - `registration_statement`, `registered_data`   the product's statement; registers already full
 - `p01_….py` …    one module for each bench, which exposes `BENCH`
 - `__main__`      `python -m loadtest.bench P1 P6`, all benches without names

@@ -49,11 +49,11 @@ def scattered(handle: str) -> str:
     return f"{PREFIX}/{base64.b32encode(digest).decode()}"
 
 
-def bulk_bodies(batches: Path, rename: Rename = own) -> list[bytes]:
-    """Give the bodies of `identifiers:batch` for a file, ITEMS_A_REQUEST items each."""
+def bulk_bodies(batches: Path, rename: Rename = own, *, size: int = ITEMS_A_REQUEST) -> list[bytes]:
+    """Give the bodies of `identifiers:batch` for a file, `size` items each."""
     items = _items(batches, rename)
     bodies: list[bytes] = []
-    while block := list(islice(items, ITEMS_A_REQUEST)):
+    while block := list(islice(items, size)):
         bodies.append(json.dumps({"items": block}, ensure_ascii=False).encode())
     return bodies
 

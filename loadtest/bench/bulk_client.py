@@ -43,6 +43,15 @@ def register_in_bulk(
     return registered, time.monotonic() - began
 
 
+def send_one(port: int, key: str, body: bytes) -> int:
+    """Register one body over a connection of its own; give the number of records."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        return _registered(_send(connection, key, body), body)
+    finally:
+        connection.close()
+
+
 def _send_all(port: int, key: str, work: SimpleQueue[bytes]) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:

@@ -21,7 +21,9 @@ from loadtest.bench.batches import PREFIX
 from loadtest.bench.processes import BenchFailed, pinned, run_to_end
 from tests.server_process import ServerProcess
 
-_READY = re.compile(r"^ready http=http://127\.0\.0\.1:(\d+)", re.MULTILINE)
+_READY = re.compile(
+    r"^ready http=http://127\.0\.0\.1:(\d+)(?: .*?handle=127\.0\.0\.1:(\d+))?", re.MULTILINE
+)
 _XIBIAO = str(Path(sys.executable).with_name("xibiao"))
 
 API_PROCESSES = 2  # as many as this machine has cores
@@ -73,6 +75,7 @@ class NodeProcess:
         given = {"XIBIAO_DATABASE__URL": database} if database else {}
         environment = [f"{k}={v}" for k, v in (_QUIET | given | dict(settings or {})).items()]
         what = ["--data", str(site.data), "--roles", roles, "--http", f"127.0.0.1:{port}"]
+        what += ["--handle", "127.0.0.1:0"]
         command = ["env", *environment, _XIBIAO, "up", *what]
         site.data.mkdir(parents=True, exist_ok=True)
         self._log = site.data / f"{roles}-{id(self):x}.log"
@@ -83,11 +86,13 @@ class NodeProcess:
             death_signal=signal.SIGKILL,
         )
         self.port = port
+        self.handle_port = 0  # of UDP and TCP, with the role resolver
 
     def __enter__(self) -> NodeProcess:
         """Start and return when the node says that it is ready."""
         self._server.start()
-        self.port = int(_READY.findall(self._log.read_text())[-1])
+        http_port, handle_port = _READY.findall(self._log.read_text())[-1]
+        self.port, self.handle_port = int(http_port), int(handle_port or 0)
         return self
 
     def __exit__(

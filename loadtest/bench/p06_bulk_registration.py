@@ -34,6 +34,12 @@ FROM record JOIN change USING (identifier, revision, change_id)
 """
 
 
+def copy_out(cluster: PostgresCluster, database: str, rows: Path) -> None:
+    """Write the register's rows as the ceiling copies them."""
+    query = " ".join(_WIDE_ROWS.split())
+    cluster.execute(f"\\copy ({query}) to '{rows}' with (format csv)", database)
+
+
 def bulk_rate(cluster: PostgresCluster, database: str, site: Site, bodies: list[bytes]) -> Sample:
     """Register all bodies in a database and give the records/s until all are in the log."""
     with production_node(site, cluster.url(database)) as nodes:
@@ -61,8 +67,7 @@ def _run() -> Comparison:
             return psql_copy(pg, rows, columns=COLUMNS, database=empty)
 
         product()  # Not counted: it makes the rows that the ceiling copies.
-        query = " ".join(_WIDE_ROWS.split())
-        pg.execute(f"\\copy ({query}) to '{rows}' with (format csv)", databases[0])
+        copy_out(pg, databases[0], rows)
         return interleave(product, ceiling, unit="records/s")
 
 

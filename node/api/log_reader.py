@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from node.domain import log_entry, tlog_proof
 from node.domain.merkle_tree import HASH_BYTES, inclusion_path
@@ -25,7 +26,7 @@ from node.domain.tiles import (
     tiles_for_inclusion,
 )
 from node.errors import IntegrityFailure, NotFound, Overloaded, Unavailable
-from node.storage import log_queries
+from node.storage import alarm_queries, log_queries, sync_queries
 from node.storage.engine import Database, ReadScope
 from node.storage.log_queries import LogState
 
@@ -34,6 +35,8 @@ POLL_S = 0.02
 STATE_AGE_S = 0.1
 READS, WAITING_READS = 4, 1_000
 FINAL_KEPT = 512
+# While one of these stands, nothing new is published (two views of one log would be).
+FREEZING = ("witness_refused", "peer_holds_other_log")
 
 
 class LogReader:
@@ -72,6 +75,10 @@ class LogReader:
         began = self._clock()
         state = await log_queries.state(scope)
         if state.checkpoint:
+            lines = await sync_queries.cosignatures(scope, state.size)
+            if await alarm_queries.stands(scope, FREEZING):
+                raise _frozen()
+            state = replace(state, checkpoint=state.checkpoint + b"".join(lines))
             self._state, self._state_at = state, began
         return state
 
@@ -134,7 +141,7 @@ class LogReader:
                     "No such identifier; check it or ask the supplier",
                 )
             index, leaf = found
-            state = await log_queries.state(scope)
+            state = await self._newest_state(scope)
             if index is None or index >= state.size:
                 return None
             tiles = await log_queries.read_tiles(scope, tiles_for_inclusion(index, state.size))
@@ -161,6 +168,14 @@ class LogReader:
                 "Registered, but not in the log yet; ask again",
             ) from error
         return receipt
+
+
+def _frozen() -> Unavailable:
+    return Unavailable(
+        "日志发布已冻结:二级节点报告日志不一致,等待人工处理",
+        "Publication is frozen: the secondary node holds another log; a person must look",
+        code="publication_frozen",
+    )
 
 
 def _missing_tile(level: int, number: int) -> IntegrityFailure:

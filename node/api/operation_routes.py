@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from node.api.access_control import AccessControl
 from node.api.exchange import json_response
+from node.api.sync_report import sync_report
 from node.domain import log_entry
 from node.domain.record import Status
 from node.errors import XibiaoError
@@ -44,8 +45,14 @@ class OperationRoutes:
         needs_log: bool,
         resolutions: Callable[[], int],
         can_look_up: Callable[[], bool],
+        peer: str = "",
+        certificate_expires_at: Callable[[], str] = lambda: "",
     ) -> None:
-        """Take what to report of; `needs_log`: this process is not ready while the log is late."""
+        """Take what to report of.
+
+        `needs_log`: this process is not ready while the log is late; `peer`: the secondary node's
+        name, "" for none; `certificate_expires_at`: the end of our certificate towards it, or "".
+        """
         self._access = access
         self._database = database
         self._metrics = metrics
@@ -56,6 +63,8 @@ class OperationRoutes:
         self._needs_log = needs_log
         self._resolutions = resolutions
         self._can_look_up = can_look_up
+        self._peer = peer
+        self._certificate_expires_at = certificate_expires_at
         self.draining = False
 
     async def health(self, _request: Request) -> Response:
@@ -96,6 +105,7 @@ class OperationRoutes:
             state = await log_queries.state(scope)
             pending = await log_queries.pending_count(scope, 1_000_000)
             edges = await edge_queries.count(scope)
+            link = await sync_report(scope, self._peer, state.size, self._clock())
         real = {status: n for (status, is_test), n in counts.items() if not is_test}
         asked = self._resolutions()
         body = {
@@ -115,16 +125,10 @@ class OperationRoutes:
                 "pending": pending,
                 "signed_at": state.signed_at,
             },
-            # No secondary node is attached in this release: all of the log is backlog.
-            "sync": {
-                "configured": False,
-                "acked_index": 0,
-                "backlog": state.size,
-                "lag_ms": {"p50": None, "p99": None},
-            },
+            "sync": {**link, "certificate_expires_at": self._certificate_expires_at()},
             # Look-ups answered by this process since it started; not yet a figure to claim.
             "resolutions": {"gross": asked, "deductions": {}, "net": asked, "durable": False},
-            "health": "ok" if not await self._reasons() else "degraded",
+            "health": "degraded" if link.get("alarms") or await self._reasons() else "ok",
             "roles": self._roles,
             "at": self._clock().astimezone(UTC).isoformat(timespec="seconds"),
         }

@@ -25,6 +25,7 @@ from node.config.settings import Config, Database, Redis
 from node.errors import InvalidInput, Problem
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
+DEFAULT_HANDLE_LISTEN = "127.0.0.1:2641"
 _PREFIX = "XIBIAO_"
 # Variables of the command-line client. They begin alike and are no settings of a node.
 _CLIENT_VARIABLES = frozenset({"XIBIAO_API_KEY", "XIBIAO_NODE", "XIBIAO_CONFIG"})
@@ -223,6 +224,10 @@ def _with_derived(config: Config, problems: list[Problem]) -> Config:
     """Fill in what depends on others: where to listen, the default database, the passwords."""
     if not config.http.listen and {"api", "resolver"} & set(config.roles):
         config = replace(config, http=replace(config.http, listen=DEFAULT_LISTEN))
+    if "resolver" not in config.roles or config.handle.listen == "off":
+        config = replace(config, handle=replace(config.handle, listen=""))
+    elif not config.handle.listen:
+        config = replace(config, handle=replace(config.handle, listen=DEFAULT_HANDLE_LISTEN))
     url = config.database.url or SecretURL(f"sqlite:///{config.data_dir.absolute() / 'xibiao.db'}")
     config = replace(config, database=replace(config.database, url=url))
     for section in ("database", "redis"):

@@ -17,7 +17,7 @@ from msgspec import Meta, field
 from node.config.quantity import Duration, Size
 from node.config.secret_url import SecretURL
 
-Role = Literal["api", "sequencer", "importer", "resolver"]
+Role = Literal["api", "sequencer", "importer", "resolver", "relay"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 Count = Annotated[int, Meta(ge=1)]
@@ -89,9 +89,82 @@ class HTTP(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     # Networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     trusted_proxies: tuple[str, ...] = ()
     # Whether status and metrics are shown without a key to whoever is on the machine itself.
-    # `on_loopback`: only while `listen` is a loopback address, so not behind a port published by
-    # a container or a tunnel, where everybody seems to be on the machine.
+    # `on_loopback`: only while `listen`, of http and https, is a loopback address, so not behind a
+    # port published by a container or a tunnel, where everybody seems to be on the machine.
     local_status_without_key: Literal["on_loopback", "always", "never"] = "on_loopback"
+
+
+class HTTPS(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP face over TLS, for Handle clients that write: their credentials need it."""
+
+    # `host:port` to listen on; port 0 = any free port; "" = no HTTPS. Limits are those of `http`.
+    listen: str = ""
+    # PEM files of the certificate, followed by those that vouch for it, and of its private key.
+    # They are read again when they change. "" for both = a self-signed certificate is made in
+    # `<data_dir>/https.pem` and renewed in time.
+    certificate: str = ""
+    private_key: str = ""
+    # Whether plain HTTP is answered on this port too, as the Handle.Net software does. Handle
+    # credentials are refused over it all the same.
+    plain_http: bool = False
+
+
+class Handle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The native Handle protocol, on one port for UDP and TCP."""
+
+    # `host:port` to listen on; port 0 = any port that is free for both; "off" = do not listen.
+    # "" = 127.0.0.1:2641 with the role resolver; a process without it never listens.
+    listen: str = ""
+    # As `http.reuse_port`: processes that all say so share the port, one for each core.
+    reuse_port: bool = False
+    # A TCP connection on which nobody has logged in is closed after this time without a message …
+    idle: Duration = Duration(seconds=5)
+    # … and one with a login, or of the IDIS dialect, after this time.
+    login_idle: Duration = Duration(minutes=10)
+    # A message must have arrived, and an answer been taken, within this time.
+    message_timeout: Duration = Duration(seconds=15)
+    # TCP connections per process and per client address; at a limit the oldest idle connection, of
+    # the same client if the limit is his, makes room.
+    max_connections: Count = 10_000
+    source_connections: Count = 256
+    # Bytes of answers a second that one network of clients (IPv4 /24, IPv6 /56) gets over UDP from
+    # a process, a quarter of it at once: its address may be forged and it the victim. Who asks for
+    # more is answered over TCP alone, until some seconds after the flood.
+    udp_rate: Size = Size(256 << 10)
+    # Networks (`10.0.0.0/8`) without that limit, such as the recursive nodes that ask this one.
+    udp_unlimited: tuple[str, ...] = ()
+    # IP address by which the world reaches this node; it stands in the site's data (HS_SITE), which
+    # clients follow. "" = the address of `listen`, or 127.0.0.1 when that is all addresses.
+    public_address: str = ""
+    # What the site's data says of this node, such as the name of the company; "" = nothing.
+    description: str = ""
+    # Keys, each `INDEX:HANDLE` (`300:86.1000/ADMIN`), whose owners may put prefixes into service …
+    server_admins: tuple[str, ...] = ()
+    # … and, with this, do everything to every record whatever its HS_ADMIN values say.
+    server_admin_full_access: bool = False
+    # Whether administrators may list the handles of a prefix.
+    list_handles: bool = True
+    # Where clients are sent for prefixes of others, each `PREFIX=HANDLE` of a service or
+    # `PREFIX=ADDRESS:PORT` of a server; the prefixes below are meant too, `*` is all the rest.
+    referrals: tuple[str, ...] = ()
+    # Who was asked to prove an identity has this time; so many requests wait for it in a process,
+    # and of one client address.
+    challenge_time: Duration = Duration(minutes=1)
+    challenges: Count = 10_000
+    source_challenges: Count = 256
+    # A session lives at most for this time; so many are kept in a process, and of one client.
+    session_time: Duration = Duration(hours=24)
+    sessions: Count = 10_000
+    source_sessions: Count = 256
+
+
+class Proxy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sending people on to the addresses that records hold."""
+
+    # Hosts people are sent to without being asked, each `[PREFIX=][http://|https://]HOST[:PORT]`:
+    # `example.org` for all prefixes, `86.1000=*.example.org` for one and the hosts below; https
+    # is meant unless http is written. All other addresses are shown on a page with a link.
+    redirect_hosts: tuple[str, ...] = ()
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,6 +199,76 @@ class Sequencer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     pending_limit: Count = 20_000
     # Pause between two looks for pending changes when nothing woke the sequencer.
     poll: Duration = Duration(milliseconds=20)
+
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+
+
+class Snms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a secondary node is told that speaks the SNMS interface (REST)."""
+
+    # The user there, and the file holding his password; it is read again at every login.
+    user: str = ""
+    password_file: str = ""
+    # `dated` = the password hashed with the date of China; `plain` = the password itself.
+    login: Literal["dated", "plain"] = "dated"
+    # PEM file with the authority of the peer's certificate; "" = those this machine trusts.
+    authority: str = ""
+    # PEM files of this node's certificate and key, for a peer that asks for them; "" = none.
+    certificate: str = ""
+    private_key: str = ""
+    # SHA-256 of the peer's public key, hex, as `sync.peer_key`; "" = any that is certified.
+    peer_key: str = ""
+    # Section, division, group and class of the company's trade (GB/T 4754-2017): rare earth
+    # smelting. Templates are filed under it.
+    industry: str = "C/32/323/3232"
+    # Where resolvers are to be sent for this node's prefixes: its IP address and at least one port
+    # (0 = not offered), told at the beginning of each session. "" = the peer is told nothing.
+    route_ip: str = ""
+    route_tcp_port: Port = 0
+    route_udp_port: Port = 0
+    route_http_port: Port = 0
+    # Or the number of the server there that hosts the prefixes; 0 = none.
+    route_host: Annotated[int, Meta(ge=0)] = 0
+
+
+class Sync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keeping the secondary node in step."""
+
+    # `grpc://host:port` of the secondary node; beyond this machine it needs the certificates below.
+    # `snms+https://host[:port][/path]` = one that speaks the SNMS interface, see `snms`;
+    # `snms+http://…` on this machine only.
+    # `local` = a reference secondary node is run beside this one and paired with it. "" = none, but
+    # `local` with the demonstration; `off` = none at all.
+    secondary: str = ""
+    # The name under which this node keeps what the secondary node has.
+    name: str = "secondary"
+    # What this node calls itself there; "" = the log's origin.
+    node_id: str = ""
+    # Changes a message; the peer may ask for fewer.
+    batch: Annotated[int, Meta(ge=1, le=5_000)] = 1_000
+    # Pause between two looks at the log when nothing woke the relay.
+    poll: Duration = Duration(milliseconds=50)
+    # A batch not acknowledged in this time ends the session; another is opened.
+    answer_timeout: Duration = Duration(seconds=15)
+    # Pause between two signs of life.
+    heartbeat: Duration = Duration(seconds=10)
+    # PEM files for mutual TLS: this node's certificate and key, and the authority of the peer's.
+    # They are read again when they change. `xibiao key authority` and `xibiao key link` make them.
+    certificate: str = ""
+    private_key: str = ""
+    authority: str = ""
+    # SHA-256 of the peer's public key (SubjectPublicKeyInfo), hex: only that peer is spoken to. Two
+    # with a comma between, while the peer changes its key. `xibiao key pin` shows it.
+    peer_key: str = ""
+    # `host:port` where the secondary node may delegate resolution to; port 0 = any free port;
+    # "" = not offered. Beyond this machine it needs the certificates above.
+    listen: str = ""
+    # File with those who may call there, a public key (as in `peer_key`) a line; it is read again
+    # when it changes. "" = the secondary node alone.
+    clients: str = ""
+    # For `snms+https://…` alone.
+    snms: Snms = field(default_factory=Snms)
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,10 +324,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     database: Database = field(default_factory=Database)
     redis: Redis = field(default_factory=Redis)
     http: HTTP = field(default_factory=HTTP)
+    https: HTTPS = field(default_factory=HTTPS)
+    handle: Handle = field(default_factory=Handle)
+    proxy: Proxy = field(default_factory=Proxy)
     registration: Registration = field(default_factory=Registration)
     log: Log = field(default_factory=Log)
     sequencer: Sequencer = field(default_factory=Sequencer)
     lookup: Lookup = field(default_factory=Lookup)
+    sync: Sync = field(default_factory=Sync)
     import_: Import = field(name="import", default_factory=Import)
     shutdown: Shutdown = field(default_factory=Shutdown)
     logging: Logging = field(default_factory=Logging)

@@ -72,6 +72,7 @@ def run_session(script: str, directory: Path, address: str) -> tuple[int, str]:
     """
     environment = os.environ | {
         "XIBIAO_HTTP__LISTEN": address,
+        "XIBIAO_HANDLE__LISTEN": "127.0.0.1:0",
         "XIBIAO_NODE": f"http://{address}",
     }
     with subprocess.Popen(

@@ -16,7 +16,7 @@ from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 from resolver.http_deadlines import FrontLimits
 from resolver.http_front import create_front, lookup_protocol
 from resolver.lookup import create_lookup
-from tests.unit.resolver.fakes import FakeStore, disclosed, parse_handle
+from tests.unit.resolver.fakes import FakeStore, parse_handle, rendered
 
 IMPATIENT = FrontLimits(
     header_timeout_s=0.4, body_timeout_s=0.4, write_timeout_s=0.4, idle_timeout_s=0.4
@@ -58,7 +58,7 @@ async def node(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     store = FakeStore()
     for n in range(200):
         store.register(f"88.888.1501/{n}")
-    lookup = create_lookup(store, disclose=disclosed)
+    lookup = create_lookup(store, render=rendered)
     await lookup.start()
     front = create_front(
         lookup,

@@ -21,7 +21,8 @@ WAIT_S = 60
 
 
 def command(data: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "admin", "up", "--json", "--data", str(data), *options]
+    program = [sys.executable, "-m", "admin", "up", "--json", "--data", str(data)]
+    return [*program, "--handle", "127.0.0.1:0", *options]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ NAMES_THAT_SAY_NOTHING = {
     "util", "utils", "helper", "helpers", "common", "base", "manager", "core", "misc",
 }  # fmt: skip
 TEST_DIRECTORIES = {
-    "contract", "crash", "docs", "processes", "unit", "upgrade", "vectors", "wire",
+    "conformance", "contract", "crash", "docs", "processes", "unit", "upgrade", "vectors", "wire",
 }  # fmt: skip
 LONGEST_MODULE_LINES = 400
 
@@ -24,7 +24,9 @@ def modules_of(*packages: str) -> list[Path]:
     """List the hand-written Python files of packages, as paths relative to the checkout."""
     found = [path for package in packages for path in (CHECKOUT / package).rglob("*.py")]
     return sorted(
-        path.relative_to(CHECKOUT) for path in found if not path.match("sync/proto/*_pb2*.py")
+        path.relative_to(CHECKOUT)
+        for path in found
+        if not path.match("sync/proto/idlink/*/*_pb2*.py")
     )
 
 

@@ -22,7 +22,7 @@ from node.storage.schema_version import current_version
 from node.storage.tables import metadata
 from tests.builders import counts, item, lot, register_at, register_one
 
-HEAD = "0001"
+HEAD = "0003"
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -67,6 +67,23 @@ async def test_upgrading_again_changes_nothing(store_url: str) -> None:
         before = await counts(register.database)
         assert await asyncio.to_thread(upgrade_schema, store_url) == HEAD
         assert await counts(register.database) == before
+
+
+def test_a_register_of_the_first_release_keeps_what_it_has(store_url: str) -> None:
+    command.upgrade(alembic_config(store_url), "0001")
+    prefix = "'88.111.7', 'active', 'free', false, true, '', '', ''"
+    asyncio.run(execute(store_url, f"INSERT INTO prefix VALUES ({prefix})"))
+
+    async def prefixes_and_administrators() -> tuple[set[str], int]:
+        async with register_at(store_url) as register:
+            picture = register.directory.now
+            return set(picture.prefixes), len(picture.administrators)
+
+    assert upgrade_schema(store_url) == HEAD
+    assert asyncio.run(differences(store_url)) == []
+    known, administrators = asyncio.run(prefixes_and_administrators())
+    assert "88.111.7" in known
+    assert administrators == 0
 
 
 async def test_two_processes_may_upgrade_at_the_same_time(postgres_url: str) -> None:

@@ -6,14 +6,23 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
 from admin.cli.program import run
-from admin.cli.surroundings import LocalOperations, Surroundings
+from admin.cli.surroundings import (
+    HandleAnswer,
+    LocalOperations,
+    SecondaryOperations,
+    SecurityPaths,
+    SnmsAccess,
+    Surroundings,
+)
 from node.config import Config
 from node.errors import NotFound
+from sync.peer import DirectiveKind
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -91,6 +100,34 @@ class FakeNode:
     def resume_prefix(self, config: Config, name: str) -> None:
         self.calls.append(("resume", name))
 
+    def make_administrator_with_secret(
+        self, config: Config, prefix: str, *, handle: str, index: int, secret: bytes
+    ) -> Mapping[str, object]:
+        self.calls.append(("secret", prefix, handle, index, secret))
+        return {"prefix": prefix, "administrator": f"{index}:{handle}", "key": "HS_SECKEY"}
+
+    def make_administrator_with_public_key(
+        self, config: Config, prefix: str, *, handle: str, index: int, public_key: bytes
+    ) -> Mapping[str, object]:
+        self.calls.append(("public", prefix, handle, index, public_key))
+        return {"prefix": prefix, "administrator": f"{index}:{handle}", "key": "HS_PUBKEY"}
+
+    def create_authority(self, folder: Path, name: str) -> Mapping[str, str]:
+        self.calls.append(("authority", folder, name))
+        return {"certificate": f"{folder}/authority.pem", "pin": "cd" * 32}
+
+    def issue_link_certificate(
+        self, authority: Path, folder: Path, name: str, hosts: Sequence[str]
+    ) -> Mapping[str, str]:
+        self.calls.append(("issue", authority, folder, name, tuple(hosts)))
+        return {"certificate": f"{folder}/{name}.pem", "pin": "ab" * 32}
+
+    def renew_link_certificate(
+        self, authority: Path, folder: Path, name: str, hosts: Sequence[str]
+    ) -> Mapping[str, str]:
+        self.calls.append(("renew", authority, folder, name, tuple(hosts)))
+        return {"certificate": f"{folder}/{name}.pem", "pin": "ab" * 32}
+
     def operations(self) -> LocalOperations:
         return LocalOperations(
             run_node=self.run_node,
@@ -103,6 +140,12 @@ class FakeNode:
             list_prefixes=self.list_prefixes,
             suspend_prefix=self.suspend_prefix,
             resume_prefix=self.resume_prefix,
+            make_administrator_with_secret=self.make_administrator_with_secret,
+            make_administrator_with_public_key=self.make_administrator_with_public_key,
+            create_authority=self.create_authority,
+            issue_link_certificate=self.issue_link_certificate,
+            renew_link_certificate=self.renew_link_certificate,
+            pin_of_file=lambda path: "ab" * 32,
         )
 
 
@@ -117,6 +160,79 @@ class FakeTime:
 
     def pause(self, seconds: float) -> None:
         self.now_s += seconds
+
+
+NOT_FOUND = HandleAnswer("86.1000/ABC", 100, "udp")
+
+
+@dataclass
+class FakeHandleServer:
+    """Answers every question alike; `asked` tells the questions."""
+
+    answer: HandleAnswer = NOT_FOUND
+    asked: list[tuple[str, int, str, str]] = field(default_factory=list)
+
+    def ask(self, host: str, port: int, handle: str, *, via: str) -> HandleAnswer:
+        self.asked.append((host, port, handle, via))
+        return self.answer
+
+
+@dataclass
+class FakeSecondary:
+    """Stands for a secondary node's data directory; `calls` tells what was done to it."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    report: FakeReport = field(default_factory=FakeReport)
+    rows: Sequence[Mapping[str, object]] = ()
+    snms: SnmsAccess | None = None
+
+    def run(
+        self,
+        *,
+        data_dir: Path,
+        listen: str,
+        security: SecurityPaths | None,
+        snms: SnmsAccess | None,
+        faults_file: Path | None,
+        ends_with_input: bool,
+        ready: Callable[[Mapping[str, str]], None],
+    ) -> int:
+        self.calls.append(("run", data_dir, listen, security, faults_file, ends_with_input))
+        self.snms = snms
+        ready({"grpc": "127.0.0.1:50551"})
+        return 0
+
+    def issue_directive(
+        self,
+        data_dir: Path,
+        kind: DirectiveKind,
+        *,
+        node: str,
+        prefix: str,
+        identifiers: Sequence[str],
+        indexes: tuple[int, int],
+        reason: str,
+        quota: int,
+    ) -> str:
+        self.calls.append(("issue", data_dir, kind, node, prefix, identifiers, indexes, quota))
+        return "d-1"
+
+    def show(self, data_dir: Path) -> Sequence[Mapping[str, object]]:
+        self.calls.append(("show", data_dir))
+        return self.rows
+
+    def audit(self, data_dir: Path) -> FakeReport:
+        self.calls.append(("audit", data_dir))
+        return self.report
+
+    def operations(self) -> SecondaryOperations:
+        return SecondaryOperations(
+            run=self.run,
+            issue_directive=self.issue_directive,
+            list_directives=self.show,
+            status=self.show,
+            audit=self.audit,
+        )
 
 
 @dataclass(frozen=True)
@@ -137,6 +253,8 @@ class CommandLine:
     time: FakeTime = field(default_factory=FakeTime)
     environ: dict[str, str] = field(default_factory=dict)
     answer: Handler = lambda _: httpx.Response(500)
+    handle_server: FakeHandleServer = field(default_factory=FakeHandleServer)
+    secondary: FakeSecondary = field(default_factory=FakeSecondary)
 
     def __call__(self, *arguments: str) -> Outcome:
         surroundings = Surroundings(
@@ -144,6 +262,8 @@ class CommandLine:
             clock=self.time.clock,
             pause=self.time.pause,
             local=self.node.operations(),
+            ask_handle=self.handle_server.ask,
+            secondary=self.secondary.operations(),
             transport=httpx.MockTransport(lambda request: self.answer(request)),
         )
         code = run(arguments, surroundings)

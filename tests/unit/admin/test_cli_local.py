@@ -119,6 +119,55 @@ def test_prefixes_are_added_listed_suspended_and_resumed(xibiao: CommandLine) ->
     assert xibiao.node.calls[1:] == [("suspend", "88.888.9"), ("resume", "88.888.9")]
 
 
+ADMIN = ("prefix", "admin", "86.1000", "--handle", "86.1000/ADMIN")
+
+
+@pytest.mark.parametrize("content", [b"password1", b"password1\n", b"password1\r\n"])
+def test_a_secret_is_what_stands_in_the_file_without_the_end_of_its_line(
+    xibiao: CommandLine, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    outcome = xibiao(*ADMIN, "--secret-file", str(path), "--json")
+    assert json.loads(outcome.out)["administrator"] == "300:86.1000/ADMIN"
+    assert outcome.err == ""
+    assert "password1" not in outcome.out
+    assert xibiao.node.calls == [("secret", "86.1000", "86.1000/ADMIN", 300, b"password1")]
+
+
+def test_a_secret_that_others_may_read_is_taken_with_a_warning(
+    xibiao: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"password1")
+    path.chmod(0o644)
+    outcome = xibiao(*ADMIN, "--secret-file", str(path))
+    assert outcome.code == 0
+    assert "chmod 600" in outcome.err
+    assert "password1" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_an_empty_secret_is_refused(xibiao: CommandLine, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    assert xibiao(*ADMIN, "--secret-file", str(path)).code == 2
+    assert xibiao.node.calls == []
+
+
+def test_a_public_key_is_passed_on_and_exactly_one_kind_of_key_is_wanted(
+    xibiao: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(b"PEM")
+    assert xibiao(*ADMIN, "--index", "301", "--public-key", str(path)).code == 0
+    assert xibiao.node.calls == [("public", "86.1000", "86.1000/ADMIN", 301, b"PEM")]
+    both = xibiao(*ADMIN, "--public-key", str(path), "--secret-file", str(path))
+    assert (both.code, xibiao(*ADMIN).code) == (2, 2)
+    assert len(xibiao.node.calls) == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -137,6 +186,7 @@ def test_prefixes_are_added_listed_suspended_and_resumed(xibiao: CommandLine) ->
         ["prefix", "list"],
         ["prefix", "suspend"],
         ["prefix", "resume"],
+        ["prefix", "admin"],
     ],
 )
 def test_help_of_every_command_tells_the_exit_codes(

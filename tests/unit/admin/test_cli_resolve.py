@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from admin.cli import receipt
+from admin.cli.surroundings import HandleAnswer
 from node.domain import log_entry, tlog_proof
 from node.domain.checkpoint import Checkpoint, sign_checkpoint
 from node.domain.log_entry import LogEntry
@@ -158,9 +159,85 @@ def test_waiting_for_the_log_ends(xibiao: CommandLine) -> None:
     assert "稍后再取凭证" in outcome.err
 
 
-@pytest.mark.parametrize("via", ["udp", "tcp", "dns"])
-def test_channels_of_later_releases_are_refused_in_words(xibiao: CommandLine, via: str) -> None:
-    outcome = xibiao("resolve", IDENTIFIER, "--via", via)
+def test_channel_of_a_later_release_is_refused_in_words(xibiao: CommandLine) -> None:
+    outcome = xibiao("resolve", IDENTIFIER, "--via", "dns")
     assert outcome.code == 2
     assert "本版本尚不支持" in outcome.err
     assert "not in this release" in outcome.err
+
+
+VALUES: tuple[dict[str, object], ...] = (
+    {"index": 1, "type": "URL", "data": {"format": "string", "value": "https://a.example/"}},
+    {"index": 100, "type": "HS_ADMIN", "data": {"format": "admin", "value": {"index": 300}}},
+)
+FOUND = HandleAnswer(IDENTIFIER, 1, "udp", authoritative=True, values=VALUES)
+
+
+@pytest.mark.parametrize("via", ["udp", "tcp"])
+def test_handle_server_beside_the_node_is_asked_and_its_values_are_shown(
+    xibiao: CommandLine, via: str
+) -> None:
+    xibiao.handle_server.answer = FOUND
+    outcome = xibiao("resolve", f"hdl:{IDENTIFIER.lower()}", "--via", via)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert xibiao.handle_server.asked == [("127.0.0.1", 2641, IDENTIFIER, via)]
+    for shown in ("1 URL", "https://a.example/", "100 HS_ADMIN", '{"index": 300}', "权威"):
+        assert shown in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("server", "host", "port"),
+    [
+        ("192.0.2.7:12641", "192.0.2.7", 12_641),
+        ("id.example.cn", "id.example.cn", 2641),
+        ("[::1]:7", "::1", 7),
+    ],
+)
+def test_server_may_be_named(xibiao: CommandLine, server: str, host: str, port: int) -> None:
+    xibiao.handle_server.answer = FOUND
+    outcome = xibiao("resolve", "0.NA/86.1000", "--via", "tcp", "--server", server, "--json")
+    assert outcome.code == 0
+    assert xibiao.handle_server.asked == [(host, port, "0.NA/86.1000", "tcp")]
+    assert json.loads(outcome.out) == {
+        "found": True,
+        "handle": IDENTIFIER,
+        "code": 1,
+        "via": "udp",
+        "authoritative": True,
+        "values": list(VALUES),
+        "referral": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (HandleAnswer(IDENTIFIER, 100, "udp"), "未查到"),
+        (HandleAnswer(IDENTIFIER, 200, "tcp"), "code 200"),
+        (HandleAnswer(IDENTIFIER, 302, "udp", referral="0.SERV/10"), "0.SERV/10"),
+    ],
+)
+def test_no_values_here_is_a_negative_finding(
+    xibiao: CommandLine, answer: HandleAnswer, text: str
+) -> None:
+    xibiao.handle_server.answer = answer
+    outcome = xibiao("resolve", IDENTIFIER, "--via", "udp")
+    assert outcome.code == 1
+    assert text in outcome.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (IDENTIFIER, "--via", "udp", "--proof"),
+        (IDENTIFIER, "--via", "udp", "--server", "a:b"),
+        (IDENTIFIER, "--via", "udp", "--server", ":2641"),
+        ("1.2.156.86", "--via", "tcp"),
+        ("(01)06901234567892", "--via", "tcp"),
+    ],
+)
+def test_what_a_handle_server_cannot_be_asked_is_refused(
+    xibiao: CommandLine, arguments: tuple[str, ...]
+) -> None:
+    assert xibiao("resolve", *arguments).code == 2
+    assert xibiao.handle_server.asked == []

@@ -7,8 +7,7 @@ import json
 from node import errors
 from node.api.problems import STATUS, problem_response, refusal_response
 from node.errors import Overloaded, Problem, XibiaoError
-from node.registration.register import refused
-from node.registration.requests import ItemResult
+from node.registration.requests import ItemResult, refused
 
 
 def _tree(root: type[XibiaoError]) -> set[type[XibiaoError]]:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from node.config import ROLES, Config, Duration, SecretURL, Size, load, redacted
 from node.errors import InvalidInput, Problem
 
+CERTIFICATES = ("sync.certificate", "sync.private_key", "sync.authority")
+
 
 def problems_of(
     path: Path | None = None,
@@ -54,6 +56,16 @@ def test_a_process_without_http_roles_listens_only_when_told_to(roles: str, list
     assert load(None, environ, {"http.listen": "127.0.0.1:0"}).http.listen == "127.0.0.1:0"
 
 
+@pytest.mark.parametrize(
+    ("roles", "listen"),
+    [("resolver", "127.0.0.1:2641"), ("api,resolver", "127.0.0.1:2641"), ("api,sequencer", "")],
+)
+def test_handles_are_served_by_resolvers_unless_turned_off(roles: str, listen: str) -> None:
+    environ = {"XIBIAO_ROLES": roles}
+    assert load(None, environ, {}).handle.listen == listen
+    assert load(None, environ, {"handle.listen": "off"}).handle.listen == ""
+
+
 def test_database_defaults_to_a_file_in_the_data_directory(tmp_path: Path) -> None:
     config = load(None, {}, {"data_dir": tmp_path})
     assert config.database.url.reveal() == f"sqlite:///{tmp_path}/xibiao.db"
@@ -87,6 +99,17 @@ def test_environment_text_becomes_numbers_and_lists() -> None:
     assert config.http.trusted_proxies == ("10.0.0.0/8", "::1")
     assert config.http.max_body.single == 2 << 20
     assert config.import_.workers == 3
+
+
+def test_handle_administrators_and_referrals_are_lists_of_texts() -> None:
+    handle: dict[str, object] = {
+        "handle.public_address": "2001:db8::1",
+        "handle.server_admins": ["300:86.1000/ADMIN", "0:86.1000/OPS 2"],
+        "handle.referrals": ["10=0.SERV/10", "10.5=192.0.2.1:2641", "*=[2001:db8::1]:2641"],
+    }
+    config = load(None, {}, handle)
+    assert len(config.handle.server_admins) == 2
+    assert len(config.handle.referrals) == 3
 
 
 def test_misspelt_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
@@ -124,6 +147,17 @@ def test_misspelt_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> No
         ("http.public_url", "https://id.example.cn/path"),
         ("http.public_url", "https://id.example.cn:port"),
         ("http.trusted_proxies", ["10.0.0.0/99"]),
+        ("proxy.redirect_hosts", ["https://example.org/path"]),
+        ("https.listen", "8443"),
+        ("handle.listen", "2641"),
+        ("handle.udp_unlimited", ["10.0.0.0/99"]),
+        ("handle.public_address", "id.example.cn"),
+        ("handle.public_address", "192.0.2.1:2641"),
+        ("handle.server_admins", ["86.1000/ADMIN"]),
+        ("handle.server_admins", ["300:ADMIN"]),
+        ("handle.referrals", ["10"]),
+        ("handle.referrals", ["10=nowhere"]),
+        ("handle.challenges", 0),
         ("database.url", "mysql://h/x"),
         ("redis.url", "http://h"),
         ("lookup.negative_ttl", "2s"),
@@ -139,6 +173,14 @@ def test_a_bad_value_is_refused_naming_the_setting(setting: str, value: object) 
     assert setting in found
     assert found[setting].zh
     assert found[setting].en
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("https.certificate", "https.private_key"), ("https.private_key", "https.certificate")],
+)
+def test_certificate_and_key_are_set_together(given: str, missing: str) -> None:
+    assert set(problems_of(overrides={given: "file.pem"})) == {missing}
 
 
 def test_all_faults_are_reported_at_once() -> None:
@@ -276,3 +318,26 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
 def test_hostile_values_load_or_are_refused(value: object, setting: str) -> None:
     with suppress(InvalidInput):
         assert isinstance(load(None, {}, {setting: value}), Config)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"sync.secondary": "grpc://10.0.0.9:50551"}, "sync.secondary"),
+        ({"sync.listen": "0.0.0.0:50552"}, "sync.listen"),
+        ({"sync.certificate": "a", "sync.private_key": "b"}, "sync.certificate"),
+        ({"sync.peer_key": "ab" * 32}, "sync.certificate"),
+        (dict.fromkeys(CERTIFICATES, "a") | {"sync.peer_key": "AB" * 32}, "sync.peer_key"),
+    ],
+)
+def test_a_link_that_would_not_be_secure_is_refused(
+    settings: dict[str, object], field: str
+) -> None:
+    assert list(problems_of(overrides=settings)) == [field]
+
+
+def test_a_link_beyond_this_machine_has_certificates_and_a_pin_or_two() -> None:
+    secure = {"sync.secondary": "grpc://10.0.0.9:50551", "sync.listen": "10.0.0.5:0"}
+    pins = f"{'ab' * 32},{'cd' * 32}"
+    given = secure | dict.fromkeys(CERTIFICATES, "a") | {"sync.peer_key": pins}
+    assert load(None, {}, given).sync.peer_key == pins

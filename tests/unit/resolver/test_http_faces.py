@@ -7,17 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.domain.forwarding import NOWHERE
 from node.domain.identifiers import recognise
 from node.errors import IntegrityFailure, Overloaded, Unavailable, XibiaoError
+from resolver.handle.proxy import Proxy
 from resolver.http_faces import Face, Faces, Question, reply_to
 from resolver.http_replies import Reply, RequestHead, make_reply, options_reply, write_out
-from resolver.resolution import Answer, resolution_of
+from resolver.rendering import resolution_of
+from resolver.resolution import Answer
 from tests.unit.resolver.fakes import disclosed, parse_handle, stored
 
 FACES = Faces(
     parse_handle=parse_handle,
     recognise=lambda text: recognise(text).identifier,
     serves=lambda prefix: prefix.startswith("88."),
+    proxy=Proxy(
+        rules=NOWHERE,
+        parse_handle=parse_handle,
+        serves=lambda prefix: prefix.startswith("88."),
+        clock=lambda: 0.0,
+        draw=lambda: 0.0,
+    ),
 )
 KEY = "88.888.1501/A"
 ANSWER = Answer(KEY, resolution_of(disclosed(stored(KEY))))
@@ -117,6 +127,33 @@ def test_api_05_foreign_prefix() -> None:
         400,
         b'{"responseCode":301,"message":"That prefix doesn\'t live here","handle":"20.500/A"}',
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        b"/api/handles/0.NA/88.888.1501",
+        b"/api/handles/0.na%2f88.888.1501",
+        b"/api/handles/?prefix=88.888.1501",
+        b"/api/handles?prefix=88.888.1501",
+        b"/api/handles/88.888.1501/A?publicOnly=false",
+        b"/api/handles/88.888.1501/A?index=1&publicOnly=0",
+    ],
+)
+def test_what_needs_credentials_or_is_derived_is_left_to_the_application(url: bytes) -> None:
+    assert FACES.read(url) is None
+
+
+@pytest.mark.parametrize("parameter", [b"", b"?publicOnly", b"?publicOnly=TRUE", b"?prefix=x"])
+def test_public_reads_are_look_ups(parameter: bytes) -> None:
+    assert isinstance(FACES.read(b"/api/handles/88.888.1501/A" + parameter), Question)
+
+
+def test_handle_is_repeated_as_it_was_asked_for() -> None:
+    question = ask(b"/api/handles/88.888.1501/a?type=XIBIAO_STATUS")
+    assert question.key == KEY
+    assert body(reply_to(question, ANSWER))["handle"] == "88.888.1501/a"
+    assert body(reply_to(question, Answer(KEY, None)))["handle"] == "88.888.1501/a"
 
 
 def test_api_02_absent_handle() -> None:
@@ -223,7 +260,7 @@ def test_known_entity_tag_is_304_without_body(sent: bytes) -> None:
     written = write_out(REPLY, request, date_line=DATE, closes=False)
     assert written == (
         b"HTTP/1.1 304 Not Modified\r\nDate: now\r\nCache-Control: no-cache\r\n"
-        b'ETag: "abc"\r\nVary: Origin\r\n\r\n'
+        b'ETag: "abc"\r\nVary: Origin, Accept\r\n\r\n'
     )
 
 

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from resolver.http_deadlines import FrontLimits
 from resolver.http_front import Front, LookupProtocol, create_front, lookup_protocol
 from resolver.lookup import create_lookup
-from tests.unit.resolver.fakes import FakeStore, FakeTransport, disclosed, parse_handle
+from tests.unit.resolver.fakes import FakeStore, FakeTransport, parse_handle, rendered
 
 A = b"/88.888.1501/A"
 GET_A = b"GET " + A + b" HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -95,7 +95,7 @@ Connect = Callable[..., Client]
 
 @pytest.fixture
 async def connect(store: FakeStore) -> AsyncIterator[Connect]:
-    lookup = create_lookup(store, disclose=disclosed)
+    lookup = create_lookup(store, render=rendered)
     await lookup.follower.poll()
     fronts: dict[FrontLimits, Front] = {}
 
@@ -450,7 +450,7 @@ def test_any_bytes_end_in_whole_replies_or_a_closed_connection(
 async def throw(data: bytes, chunk: int) -> None:
     store = FakeStore()
     store.register("88.888.1501/A")
-    lookup = create_lookup(store, disclose=disclosed)
+    lookup = create_lookup(store, render=rendered)
     await lookup.follower.poll()
     client = Client(front_of(lookup, FrontLimits()))
     for start in range(0, len(data), chunk):
