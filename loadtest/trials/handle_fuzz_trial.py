@@ -34,7 +34,11 @@ VOLLEY = 250
 # A node grows while its caches and stores fill; after this part of the run it must not any more.
 WARM_UP = 0.2
 MOST_GROWTH = 1.05
-_SETTINGS = {"XIBIAO_HANDLE__UDP_UNLIMITED": "127.0.0.0/8"}
+# A small cache of answers is soon full: what grows after that is not meant to.
+_SETTINGS = {
+    "XIBIAO_HANDLE__UDP_UNLIMITED": "127.0.0.0/8",
+    "XIBIAO_LOOKUP__MEMORY_CACHE": "16MiB",
+}
 _PROBE_ID = 0x7A00_0000
 _MOST_A_CONNECTION = 50
 _LENGTH = slice(16, 20)
