@@ -6,11 +6,14 @@ does not exist here, so a request that was sent to the wrong process is told so 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from admin.listening import is_loopback
 from admin.parts import Register, utc_now
 from admin.sync_parts import certificate_expires_at
 from node.api.access_control import AccessControl
 from node.api.app import Faces
+from node.api.early_registration import METHOD, PATH, EarlyRegistration
 from node.api.exchange import BodyBudget
 from node.api.import_routes import ImportRoutes
 from node.api.log_reader import LogReader
@@ -20,6 +23,7 @@ from node.api.registration_routes import RegistrationRoutes
 from node.api.sync_routes import SyncRoutes
 from node.config import Config
 from node.importing.job import ImportJobs
+from resolver.http_cycle import EarlyHandler
 from resolver.lookup import Lookup
 
 # A process that only resolves goes on telling the truth while the log is behind: it reads changes
@@ -46,6 +50,22 @@ def build_faces(
         else None,
         operations=_operations(config, register, access, lookup),
     )
+
+
+def early_handlers(
+    config: Config, register: Register, bodies: BodyBudget
+) -> Mapping[tuple[bytes, bytes], EarlyHandler]:
+    """Build what is answered before the application, by method and URL; `bodies` as above."""
+    if "api" not in config.roles:
+        return {}
+    early = EarlyRegistration(
+        _access(config, register),
+        register.coalescer,
+        register.backpressure,
+        bodies,
+        register.metrics,
+    )
+    return {(METHOD.encode(), PATH.encode()): early.serve}
 
 
 def _access(config: Config, register: Register) -> AccessControl:

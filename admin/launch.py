@@ -21,7 +21,7 @@ import uvloop
 from admin.delegated_resolution import DelegatedResolution
 from admin.demo import load_demo, things_to_try
 from admin.demo_batches import ENTERPRISE_PREFIXES
-from admin.faces import build_faces
+from admin.faces import build_faces, early_handlers
 from admin.first_start import add_missing_prefixes, prepare_register
 from admin.handle_listening import HandleListening
 from admin.handle_parts import HandleParts, build_handle_parts
@@ -134,7 +134,8 @@ class _Node:
         app = create_app(faces, register.metrics, version=VERSION)
         if handles is not None:
             app = handles.http.before(app)
-        front = build_front(config, lookup, register.directory)
+        early = early_handlers(config, register, bodies)
+        front = build_front(config, lookup, register.directory, early)
         await listening.serve(app, front)
         await secure.serve(app, front)
         if handles is not None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from node.config import Config
 from node.errors import InvalidInput
 from resolver.http_cycle import Front
-from resolver.http_front import lookup_protocol
+from resolver.http_early import request_protocol
 
 _log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class Listening:
 
     def _protocol(self, front: Front) -> type[asyncio.Protocol]:
         """Return what a connection speaks; raise InvalidInput if this process cannot."""
-        return lookup_protocol(front)
+        return request_protocol(front)
 
     async def stop(self) -> None:
         """Accept nothing more and let requests under way end within the grace of the settings."""

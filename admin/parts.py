@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -41,7 +41,7 @@ from node.storage.lookup_store import RegisterReader
 from node.telemetry import Metrics
 from resolver.handle.listener_counts import ListenerCounts
 from resolver.handle.server import ServerCounts
-from resolver.http_cycle import Front
+from resolver.http_cycle import EarlyHandler, Front
 from resolver.http_deadlines import FrontLimits
 from resolver.http_front import create_front, create_idle_front
 from resolver.log_follower import FollowerSettings
@@ -204,8 +204,16 @@ def _redis_cache(config: Config, keys: NodeKeys, counts: LookupCounts) -> RedisC
     return create_redis_cache(url, secret=keys.cache, counts=counts, settings=settings)
 
 
-def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
-    """Build what answers look-ups before the application, if this process has that role."""
+def build_front(
+    config: Config,
+    lookup: Lookup,
+    directory: Directory,
+    early: Mapping[tuple[bytes, bytes], EarlyHandler],
+) -> Front:
+    """Build what answers before the application: look-ups, if this process has that role.
+
+    `early`: what it answers besides, from `faces.early_handlers`.
+    """
     http = config.http
     limits = FrontLimits(
         header_timeout_s=http.header_timeout.total_seconds(),
@@ -214,7 +222,7 @@ def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
         connections=http.max_connections,
     )
     if "resolver" not in config.roles:
-        return create_idle_front(lookup, limits=limits)
+        return create_idle_front(lookup, limits=limits, early=early)
     return create_front(
         lookup,
         parse_handle=parse_handle,
@@ -223,6 +231,7 @@ def build_front(config: Config, lookup: Lookup, directory: Directory) -> Front:
         forwarding=parse_rules(config.proxy.redirect_hosts),
         public_url=http.public_url,
         refers=bool(config.handle.referrals),
+        early=early,
         limits=limits,
     )
 

@@ -22,6 +22,8 @@ Which module to open for which question:
   `http_negotiation`, `handle.proxy`
 - How is a look-up answered before the ASGI application sees it?
   `http_front`, `http_cycle`
+- And a registration?
+  `http_early`
 - How is HTTP spoken over TLS, and what becomes of client certificates?
   `tls_protocol`, `tls_context`
 - Who is cut off for being too slow, too large or too many?

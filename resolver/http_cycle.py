@@ -1,6 +1,6 @@
 """A look-up that takes its turn among the requests of one HTTP connection.
 
-uvicorn keeps the requests of a connection in a pipeline of cycles; a LookupCycle stands in it
+uvicorn keeps the requests of a connection in a pipeline of cycles; an OwnCycle stands in it
 between those of the ASGI application, without a task or an ASGI message of its own.
 
 Invariants: `start` is called once, when all replies before it are written; a cycle writes at most
@@ -10,7 +10,7 @@ one reply, whole, and none to a connection that is closing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -29,11 +29,27 @@ from resolver.resolution import Answer
 _log = structlog.get_logger(__name__)
 
 
+Fields = Sequence[tuple[bytes, bytes]]
+# What a handler answers with: status, header lines with the empty line behind them, body.
+Respond = Callable[[int, bytes, bytes], None]
+# Is given the header fields (names in lower case) and the body of a request; may answer later.
+EarlyHandler = Callable[[Fields, bytes, Respond], None]
+
+
 class Front:
-    """What the connections of one process share."""
+    """What the connections of one process share.
+
+    `early`: by method and URL, who answers a small request before the application (`http_early`).
+    """
 
     def __init__(
-        self, lookup: Lookup, faces: LookUpFaces, *, limits: FrontLimits, clock: Callable[[], float]
+        self,
+        lookup: Lookup,
+        faces: LookUpFaces,
+        *,
+        limits: FrontLimits,
+        clock: Callable[[], float],
+        early: Mapping[tuple[bytes, bytes], EarlyHandler] | None = None,
     ) -> None:
         self.lookup = lookup
         self.faces = faces
@@ -41,6 +57,7 @@ class Front:
         self.memory = lookup.memory
         self.counts = lookup.counts
         self.deadlines = Deadlines(limits, clock=clock)
+        self.early = early or {}
 
 
 class Connection(Protocol):
@@ -54,13 +71,40 @@ class Connection(Protocol):
         ...
 
 
-class LookupCycle(RequestResponseCycle):
-    """A look-up that takes its turn in uvicorn's pipeline; no task and no ASGI message in it.
+class OwnCycle(RequestResponseCycle):
+    """A request that takes its turn in uvicorn's pipeline; no task and no ASGI message in it.
 
     It has the attributes uvicorn's protocol touches and deliberately not the others.
     """
 
     message_event = asyncio.Event()  # uvicorn sets it; nobody waits for it here.
+
+    def __init__(self, connection: Connection, *, keep_alive: bool) -> None:
+        self._connection = connection
+        self.keep_alive = keep_alive  # uvicorn clears it when the server shuts down.
+        self.disconnected = False
+        self.body = bytearray()
+        self.more_body = False
+        self.response_complete = False
+
+    def start(self) -> None:
+        """Answer, at once or later: the turn has come."""
+        raise NotImplementedError
+
+    def _write(self, data: bytes) -> None:
+        """Write the whole reply and let the connection go on."""
+        self.response_complete = True
+        connection = self._connection
+        if connection.transport.is_closing():
+            return
+        connection.transport.write(data)
+        if not self.keep_alive:
+            connection.transport.close()
+        connection.on_response_complete()
+
+
+class LookupCycle(OwnCycle):
+    """A look-up."""
 
     def __init__(
         self,
@@ -71,15 +115,10 @@ class LookupCycle(RequestResponseCycle):
         request: RequestHead,
         keep_alive: bool,
     ) -> None:
-        self._connection = connection
+        super().__init__(connection, keep_alive=keep_alive)
         self._url = url
         self._source = source
         self._request = request
-        self.keep_alive = keep_alive  # uvicorn clears it when the server shuts down.
-        self.disconnected = False
-        self.body = bytearray()
-        self.more_body = False
-        self.response_complete = False
 
     def start(self) -> None:
         """Answer, at once or when the look-up has landed."""
@@ -125,16 +164,9 @@ class LookupCycle(RequestResponseCycle):
         self._finish(step)
 
     def _finish(self, reply: Reply) -> None:
-        self.response_complete = True
-        connection = self._connection
-        if connection.transport.is_closing():
-            return
-        date_line = connection.front.deadlines.date_line
-        data = write_out(reply, self._request, date_line=date_line, closes=not self.keep_alive)
-        connection.transport.write(data)
-        if not self.keep_alive:
-            connection.transport.close()
-        connection.on_response_complete()
+        date_line = self._connection.front.deadlines.date_line
+        closes = not self.keep_alive
+        self._write(write_out(reply, self._request, date_line=date_line, closes=closes))
 
 
 def finished_cycle(connection: Connection) -> LookupCycle:

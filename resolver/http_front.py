@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import random
 from typing import Any
 
@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 from node.domain.forwarding import NOWHERE, ForwardingRules
 from node.domain.identifiers.scheme import Identifier
 from resolver.handle.proxy import Proxy
-from resolver.http_cycle import Front, LookupCycle, finished_cycle
+from resolver.http_cycle import EarlyHandler, Front, LookupCycle, OwnCycle, finished_cycle
 from resolver.http_deadlines import FrontLimits
 from resolver.http_faces import HANDLES, Faces, NoFaces, Question
 from resolver.http_negotiation import PLAIN_ACCEPT, Form, wanted_form
@@ -219,6 +219,9 @@ class LookupProtocol(HttpToolsProtocol):
             self._counts.cut_crowded += 1
             self.transport.abort()
             return
+        if self.parser.get_method() not in _READING:
+            self._hand_to_app()
+            return
         request = self._request_head()
         asked = self._read_look_up(request)
         if asked is None or (request.is_authorized and self.url.startswith(HANDLES)):
@@ -231,8 +234,6 @@ class LookupProtocol(HttpToolsProtocol):
 
     def _read_look_up(self, request: RequestHead) -> ReadyReply | Question | Reply | None:
         """Return the look-up that the request is, or its ready reply; None when it is none."""
-        if request.method not in _READING:
-            return None
         is_asking = request.method != b"OPTIONS"
         if not is_asking and self.url.startswith(HANDLES):
             return None  # Handles have methods that only the application knows.
@@ -265,7 +266,7 @@ class LookupProtocol(HttpToolsProtocol):
     def _hand_to_app(self) -> None:
         """Let uvicorn go on as if it had seen the request from its first byte."""
         url, headers = self.url, self.headers
-        if sum(len(name) + len(value) for name, value in headers) > self._limits.head_bytes:
+        if self._has_large_head():
             self._refuse_oversized()
             return
         expect_100_continue = self.expect_100_continue
@@ -274,10 +275,13 @@ class LookupProtocol(HttpToolsProtocol):
             self.scope["extensions"] = {"tls": tls}
         self.url, self.expect_100_continue = url, expect_100_continue
         self.headers.extend(headers)
-        self._body_open, self._body_since, self._body_bytes = True, self._deadlines.now, 0
+        self._begin_body()
         super().on_headers_complete()
 
-    def _take_turn(self, cycle: LookupCycle) -> None:
+    def _begin_body(self) -> None:
+        self._body_open, self._body_since, self._body_bytes = True, self._deadlines.now, 0
+
+    def _take_turn(self, cycle: OwnCycle) -> None:
         previous, self.cycle = self.cycle, cycle
         if previous.response_complete and not self.flow.write_paused:
             self._start_asgi_task(cycle, self.app)
@@ -287,7 +291,7 @@ class LookupProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        if isinstance(cycle, LookupCycle):
+        if isinstance(cycle, OwnCycle):
             cycle.start()
         else:
             super()._start_asgi_task(cycle, app)
@@ -309,6 +313,9 @@ class LookupProtocol(HttpToolsProtocol):
     def _is_oversized(self) -> bool:
         limits = self._limits
         return len(self.headers) > limits.header_fields or len(self.url) > limits.url_bytes
+
+    def _has_large_head(self) -> bool:
+        return sum(len(n) + len(value) for n, value in self.headers) > self._limits.head_bytes
 
     def _refuse_oversized(self) -> None:
         self._counts.cut_oversized += 1
@@ -341,6 +348,7 @@ def create_front(
     forwarding: ForwardingRules = NOWHERE,
     public_url: str = "",
     refers: bool = False,
+    early: Mapping[tuple[bytes, bytes], EarlyHandler] | None = None,
     limits: FrontLimits | None = None,
     clock: Callable[[], float] = time.time,
     draw: Callable[[], float] = random,
@@ -361,14 +369,18 @@ def create_front(
     faces = Faces(
         parse_handle=parse_handle, recognise=recognise, serves=serves, proxy=proxy, refers=refers
     )
-    return Front(lookup, faces, limits=limits or FrontLimits(), clock=clock)
+    return Front(lookup, faces, limits=limits or FrontLimits(), clock=clock, early=early)
 
 
 def create_idle_front(
-    lookup: Lookup, *, limits: FrontLimits, clock: Callable[[], float] = time.time
+    lookup: Lookup,
+    *,
+    limits: FrontLimits,
+    early: Mapping[tuple[bytes, bytes], EarlyHandler] | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Front:
-    """Build the front of a process without look-ups: it only keeps the limits on connections."""
-    return Front(lookup, NoFaces(), limits=limits, clock=clock)
+    """Build the front of a process without look-ups."""
+    return Front(lookup, NoFaces(), limits=limits, clock=clock, early=early)
 
 
 def lookup_protocol(front: Front) -> type[LookupProtocol]:

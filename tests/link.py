@@ -25,6 +25,7 @@ from sync.secondary.faults import Faults
 from sync.secondary.server import SecondaryNode, Settings
 from sync.transport_security import TransportSecurity
 from tests.builders import register_at, register_lots
+from tests.server_process import free_port
 
 PEER = "secondary"
 # Ending may take as long as a busy machine needs; this only bounds a failure.
@@ -63,7 +64,8 @@ class Pair:
     orders: Orders = field(default_factory=Orders)
     metrics: Metrics = field(default_factory=Metrics)
     secondary: SecondaryNode | None = None
-    address: str = "127.0.0.1:0"
+    # Not any free port: while the secondary node is stopped another process might be given it.
+    address: str = field(default_factory=lambda: f"127.0.0.1:{free_port(20_000)}")
     relaying: asyncio.Task[None] | None = None
     security: TransportSecurity | None = None
     credentials: LinkCredentials | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from loadtest.bench.processes import BenchFailed
 
-_SOURCE = Path(__file__).parents[2] / "node" / "storage" / "record_queries.py"
+_SOURCE = Path(__file__).parents[2] / "node" / "storage" / "insert_queries.py"
 _STATEMENT = re.compile(r'^_INSERT_NEW = """\n(.*?)"""', re.MULTILINE | re.DOTALL)
 _INPUT = re.compile(r"unnest\((?P<types>[^)]*)\)\s+AS i\((?P<columns>[^)]*)\)")
 _TYPE = re.compile(r"\$\d+::(\w+)\[\]")

@@ -2,6 +2,8 @@
 
 - `app`                 builds the application: hot writes before FastAPI, the rest in it
 - `registration_routes` register, batch, read, change, life cycle, reserve
+- `early_registration`  one registration, before the framework sees it
+- `route_edge`          header fields and counts around every answer
 - `import_routes`       upload, progress, result, pause, resume, confirm
 - `log_routes`          checkpoint, tiles, entry bundles, receipts (C2SP)
 - `operation_routes`    status, health, readiness, metrics

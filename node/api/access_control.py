@@ -60,7 +60,11 @@ class AccessControl:
 
     def actor(self, request: Request) -> Actor:
         """Return the actor of a request; raise NotAuthenticated without a key in force."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        return self.holder(request.headers.get("authorization", ""))
+
+    def holder(self, authorization: str) -> Actor:
+        """Return who an Authorization field stands for; raise NotAuthenticated for nobody."""
+        scheme, _, key = authorization.partition(" ")
         kind, _, rest = key.strip().partition("_")
         key_id, _, secret = rest.partition("_")
         known = self._directory.now.keys.get(key_id)

@@ -15,7 +15,6 @@ from functools import partial
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import Counter
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -28,6 +27,7 @@ from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
 from node.api.problems import plain_problem, problem_response
 from node.api.registration_routes import RegistrationRoutes
+from node.api.route_edge import SECURITY_HEADERS, RouteMeter
 from node.api.sync_routes import SyncRoutes
 from node.errors import XibiaoError
 from node.telemetry import Metrics, request_id
@@ -35,11 +35,6 @@ from node.telemetry import Metrics, request_id
 _log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
-SECURITY_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-)
 IDENTIFIERS, IMPORTS, SYNC = "/api/v1/identifiers", "/api/v1/imports", "/api/v1/sync"
 # What Starlette refuses by itself: status -> code and texts.
 _REFUSALS = {
@@ -170,9 +165,7 @@ class _Edge:
     def guard(self, route: str, handler: Handler) -> Handler:
         """Return the handler with its edge; it never raises."""
 
-        seconds = self._metrics.http_request_seconds.labels(route)
-        # Finding a labelled counter costs more than counting: each is looked up once.
-        counters: dict[int, Counter] = {}
+        meter = RouteMeter(self._metrics, route)
 
         async def guarded(request: Request) -> Response:
             name = request.headers.get("x-request-id", "")[:64] or secrets.token_hex(8)
@@ -181,11 +174,7 @@ class _Edge:
                 response = await self._answer(handler, request)
             response.headers["x-request-id"] = name
             response.raw_headers.extend(SECURITY_HEADERS)
-            status = response.status_code
-            if (counter := counters.get(status)) is None:
-                counter = counters[status] = self._metrics.http_requests.labels(route, str(status))
-            counter.inc()
-            seconds.observe(time.perf_counter() - began)
+            meter.count(response.status_code, time.perf_counter() - began)
             return response
 
         return guarded

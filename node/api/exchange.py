@@ -35,15 +35,23 @@ class BodyBudget:
 
         def take(size: int) -> None:
             nonlocal taken
-            if self._held + size > self._limit:
-                raise Overloaded(retry_after_s=1)
-            self._held += size
+            self.hold(size)
             taken += size
 
         try:
             yield await read_body(request, limit, take)
         finally:
-            self._held -= taken
+            self.free(taken)
+
+    def hold(self, size: int) -> None:
+        """Account for so many bytes; raise Overloaded when they are too many."""
+        if self._held + size > self._limit:
+            raise Overloaded(retry_after_s=1)
+        self._held += size
+
+    def free(self, size: int) -> None:
+        """Give bytes back that were held."""
+        self._held -= size
 
 
 def _take_nothing(_size: int) -> None:
@@ -96,14 +104,17 @@ def idempotency_key(request: Request, body: bytes) -> IdempotencyKey | None:
     The digest covers method, path and body: the same key on another request is a mismatch.
     """
     key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
+    return None if key is None else key_of(key, request.method, request.scope["path"], body)
+
+
+def key_of(key: str, method: str, path: str, body: bytes) -> IdempotencyKey:
+    """Return an Idempotency-Key for a request; raise InvalidInput where it is none."""
     if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
         problem = Problem(
             "Idempotency-Key", "malformed", "长度1~255", "1 … 255 printable characters"
         )
         raise InvalidInput("Idempotency-Key 有误", "Malformed Idempotency-Key", problems=[problem])
-    prelude = f"{request.method} {request.scope['path']}\n".encode()
+    prelude = f"{method} {path}\n".encode()
     return IdempotencyKey(key, hashlib.sha256(prelude + body).digest())
 
 

@@ -123,8 +123,7 @@ class Genealogy:
         )
         if waiting:
             await self._check_again(scope, waiting, at)
-        new = {lot.change.identifier: lot.facts for lot in stored if lot.facts is not None}
-        scope.after_commit(lambda: self._remember(new))
+        scope.after_commit(lambda: self.remember(stored))
 
     async def relink(
         self, scope: WriteScope, before: Content, after: Content, at: str
@@ -142,6 +141,10 @@ class Genealogy:
         if facts is not None:
             scope.after_commit(lambda: self._remember({after.identifier: facts}))
         return verdict
+
+    def remember(self, stored: Sequence[StoredLot]) -> None:
+        """Keep the facts of lots that are in the register now."""
+        self._remember({lot.change.identifier: lot.facts for lot in stored if lot.facts})
 
     def _remember(self, lots: Mapping[str, LotFacts]) -> None:
         self._recent.update(lots)

@@ -58,7 +58,7 @@ from node.registration.requests import (
 )
 from node.registration.sealing import Sealer
 from node.registration.value_rules import authorship_faults, is_reserved, value_faults
-from node.storage import idempotency_queries, record_queries
+from node.storage import idempotency_queries, insert_queries, record_queries
 from node.storage.engine import Database, ReadScope, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep
 from node.storage.record_queries import LockedRecord
@@ -245,7 +245,7 @@ class LifeCycle:
             )
             sealed[key] = self._sealer.seal(content, Action.RESERVE)
         changes = [sealed[key][0] for key in sorted(sealed)]
-        created = await record_queries.insert_new(scope, changes)
+        created = await insert_queries.insert_new(scope, changes)
         return tuple(
             ItemResult("reserved", key, 1, Status.RESERVED, at, sealed[key][1])
             if key in created

@@ -39,7 +39,7 @@ from node.registration.minting import Minter
 from node.registration.preparation import Asked, Preparation
 from node.registration.requests import Actor, IdempotencyKey, Item, ItemResult, refused
 from node.registration.sealing import Sealed, Sealer
-from node.storage import idempotency_queries, record_queries
+from node.storage import idempotency_queries, insert_queries, record_queries
 from node.storage.engine import Database, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep, KeptAnswer
 from node.storage.record_queries import LockedRecord, NewChange
@@ -115,21 +115,26 @@ class Registrar:
         return request.results
 
     async def register_all(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
-        """Serve several requests, no two with the same key, in one transaction (for the coalescer).
+        """Serve several requests, no two with the same key, in one transaction or two.
 
         Fills `results` of each request; the returned list has an error instead where a request as
-        a whole was refused (idempotency mismatch). Raises only when the transaction failed.
+        a whole was refused (idempotency mismatch) or its transaction failed.
         """
+        try:
+            failures = await self._persist(requests)
+        except XibiaoError as error:
+            failures = [None if request.results else error for request in requests]
+        self._on_commit()
+        self._count(requests)
+        return failures
+
+    async def _persist(self, requests: Sequence[Request]) -> list[XibiaoError | None]:
         for attempt in range(ATTEMPTS):
             try:
-                failures = await self._attempt(requests)
+                return await self._attempt(requests)
             except Retry:
                 # Another transaction took one of our keys, or a deadlock was broken: let it end.
                 await asyncio.sleep(0.002 * attempt)
-                continue
-            self._on_commit()
-            self._count(requests)
-            return failures
         raise Unavailable("写入冲突,请重试", "Too many conflicting writers, please retry")
 
     def _count(self, requests: Sequence[Request]) -> None:
@@ -148,16 +153,45 @@ class Registrar:
             return failures
         # 2. Judge, mint and seal the rest, before any lock is taken.
         asked = [Asked(item, r.actor, r.source_kind) for r in unanswered for item in r.items]
-        prepared = await self._preparation.prepare(asked, at)
-        async with self._database.write() as scope:
-            # 3. Store all of it in one go, and settle what existed already.
-            outcomes = await self.store(scope, [s for s in prepared if isinstance(s, Sealed)], at)
-            results = iter([outcomes[id(s)] if isinstance(s, Sealed) else s for s in prepared])
-            for request in unanswered:
-                request.results = tuple(islice(results, len(request.items)))
-            # 4. Keep the answers, in the same transaction as their effects.
-            await idempotency_queries.keep(scope, _answers(unanswered, at))
+        rows = iter(await self._preparation.prepare(asked, at))
+        prepared = [_Prepared(r, list(islice(rows, len(r.items)))) for r in unanswered]
+        # 3. Store what needs one statement and no more, then the others together.
+        others = await self._store_alone(prepared)
+        if others:
+            await self._store_together(others, at)
         return failures
+
+    async def _store_alone(self, prepared: Sequence[_Prepared]) -> list[_Prepared]:
+        """Store single records that nothing depends on; return the requests that are left.
+
+        Left are, besides, records that existed or that another one waited for as its source.
+        """
+        alone = [(row, p.request) for p in prepared if (row := p.alone) is not None]
+        if alone and len(alone) < insert_queries.MANY and self._database.is_postgresql:
+            alone.sort(key=lambda pair: pair[0].change.identifier)
+            changes = [row.change for row, _ in alone]
+            created = await insert_queries.insert_new_alone(self._database, changes)
+            for row, request in alone:
+                if row.change.identifier in created:
+                    created.discard(row.change.identifier)  # a second one is not
+                    request.results = (registered(row),)
+            self._genealogy.remember([row for row, request in alone if request.results])
+        return [p for p in prepared if not p.request.results]
+
+    async def _store_together(self, prepared: Sequence[_Prepared], at: str) -> None:
+        if not any(p.sealed or p.request.key for p in prepared):
+            for one in prepared:
+                one.request.results = one.results({})
+            return
+        async with self._database.write() as scope:
+            # 4. Settle what existed already, too.
+            outcomes = await self.store(scope, [row for p in prepared for row in p.sealed], at)
+            results = [p.results(outcomes) for p in prepared]
+            # 5. Keep the answers, in the same transaction as their effects.
+            requests = [p.request for p in prepared]
+            await idempotency_queries.keep(scope, _answers(requests, results, at))
+        for request, given in zip(requests, results, strict=True):
+            request.results = given
 
     async def _replay(
         self, requests: Sequence[Request]
@@ -171,6 +205,8 @@ class Registrar:
         unanswered: list[Request] = []
         for request in requests:
             failures.append(None)
+            if request.results:
+                continue  # stored by an earlier attempt
             answer = kept.get((request.actor.id, request.key.key)) if request.key else None
             if request.key is None or answer is None:
                 unanswered.append(request)
@@ -195,7 +231,7 @@ class Registrar:
         if not rows:
             return {}
         ordered = sorted(rows, key=lambda row: row.change.identifier)
-        created = await record_queries.insert_new(scope, [row.change for row in ordered])
+        created = await insert_queries.insert_new(scope, [row.change for row in ordered])
         results: dict[int, ItemResult] = {}
         late: list[Sealed] = []
         for row in ordered:
@@ -243,10 +279,35 @@ class Registrar:
         return Sealed(change, receipt, row.facts, row.open_parents)
 
 
-def _answers(requests: Sequence[Request], at: str) -> list[AnswerToKeep]:
+@dataclass(slots=True)
+class _Prepared:
+    """A request with its rows: sealed, or refused already."""
+
+    request: Request
+    rows: list[Sealed | ItemResult]
+
+    @property
+    def sealed(self) -> list[Sealed]:
+        return [row for row in self.rows if isinstance(row, Sealed)]
+
+    @property
+    def alone(self) -> Sealed | None:
+        """Return the row of a request that stores it and nothing besides."""
+        if self.request.key is not None or len(self.rows) != 1:
+            return None
+        (row,) = self.rows
+        return row if isinstance(row, Sealed) and not row.open_parents else None
+
+    def results(self, outcomes: dict[int, ItemResult]) -> tuple[ItemResult, ...]:
+        return tuple(outcomes[id(row)] if isinstance(row, Sealed) else row for row in self.rows)
+
+
+def _answers(
+    requests: Sequence[Request], results: Sequence[tuple[ItemResult, ...]], at: str
+) -> list[AnswerToKeep]:
     return [
-        AnswerToKeep(r.actor.id, r.key.key, r.key.request_sha256, _encoder.encode(r.results), at)
-        for r in requests
+        AnswerToKeep(r.actor.id, r.key.key, r.key.request_sha256, _encoder.encode(given), at)
+        for r, given in zip(requests, results, strict=True)
         if r.key is not None
     ]
 

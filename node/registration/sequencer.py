@@ -30,6 +30,7 @@ _log = structlog.get_logger(__name__)
 
 BUNDLE_WIDTH = 256
 ERROR_PAUSE_S, MAX_IDLE_S = 0.2, 0.25
+REST_FACTOR, MAX_REST_S = 4, 0.1
 # Called at every gap between durable steps; crash tests pass one that raises.
 Gap = Callable[[str], None]
 
@@ -74,6 +75,7 @@ class Sequencer:
         """Sequence for ever; errors are logged once each and tried again."""
         idle_s = self._poll_s
         while True:
+            began = time.perf_counter()
             try:
                 took = await self.run_batch() if await self._has_work() else 0
             except XibiaoError as error:
@@ -81,6 +83,10 @@ class Sequencer:
                 _log.warning("sequencing_failed", error=type(error).__name__, reason=str(error))
                 took = 0
                 await asyncio.sleep(ERROR_PAUSE_S)
+            if 0 < took < self._batch_size:
+                # What a batch costs hardly depends on its size: under load let changes gather.
+                spent_s = time.perf_counter() - began
+                await asyncio.sleep(min(REST_FACTOR * spent_s, MAX_REST_S))
             # A commit in this process wakes the sequencer; only for those of other processes must
             # it look by itself, less and less often while nothing happens.
             idle_s = self._poll_s if took else min(2 * idle_s, MAX_IDLE_S)

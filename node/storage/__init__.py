@@ -2,7 +2,8 @@
 
 - `engine`          `Database`: PostgreSQL or SQLite, one transaction per scope
 - `tables`          every table, constraint and the naming convention
-- `record_queries`  insert, find and change records; history
+- `insert_queries`  insert new records
+- `record_queries`  find and change records; history
 - `source_queries`  which lots are registered or revoked
 - `handle_queries`  the handles below a prefix, in pages and counted
 - `log_queries`     pending changes, leaves, tiles, entry bundles, log state

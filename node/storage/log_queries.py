@@ -47,14 +47,18 @@ async def lock_state(scope: WriteScope) -> LogState:
     return await state(scope)
 
 
+# Written so that each change is found by its key, whatever PostgreSQL believes about the tables: a
+# plain join was planned while they were nearly empty, and read all changes for every batch.
 _TAKE = """
 WITH taken AS (
-  DELETE FROM pending WHERE change_id IN (
-    SELECT change_id FROM pending ORDER BY change_id LIMIT $1)
+  DELETE FROM pending WHERE change_id = ANY(ARRAY(
+    SELECT change_id FROM pending ORDER BY change_id LIMIT $1))
   RETURNING change_id, follows
 )
-SELECT change_id, action, leaf, follows FROM change JOIN taken USING (change_id)
-ORDER BY change_id
+SELECT taken.change_id, c.action, c.leaf, taken.follows
+FROM taken CROSS JOIN LATERAL (
+  SELECT action, leaf FROM change WHERE change_id = taken.change_id LIMIT 1) AS c
+ORDER BY taken.change_id
 """
 
 

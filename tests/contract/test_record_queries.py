@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from admin.parts import Register
 from node.domain.record import Action, Status
-from node.storage import record_queries
+from node.storage import edge_queries, insert_queries, record_queries
 from node.storage.record_queries import NewChange
 from tests.builders import content, counts, lot, register_at, register_lots
 
@@ -22,17 +22,29 @@ async def test_what_exists_is_left_alone_and_the_rest_created(store_url: str) ->
         for numbers, created in (([1, 3], {lot(1), lot(3)}), ([1, 2, 3, 4], {lot(2), lot(4)})):
             async with register.database.write() as scope:
                 new = changes(register, numbers)
-                assert await record_queries.insert_new(scope, new) == created
+                assert await insert_queries.insert_new(scope, new) == created
         async with register.database.write() as scope:
-            assert await record_queries.insert_new(scope, []) == set()
+            assert await insert_queries.insert_new(scope, []) == set()
         assert (await counts(register.database))["pending"] == 4
+
+
+async def test_alone_goes_what_neither_exists_nor_is_waited_for(postgres_url: str) -> None:
+    async with register_at(postgres_url) as register:
+        await register_lots(register, [1])
+        async with register.database.write() as scope:
+            await edge_queries.add(scope, [(lot(2), lot(9))], "2026-11-21T09:00:00.000Z")
+        new = changes(register, [1, 2, 3, 3])
+        created = await insert_queries.insert_new_alone(register.database, new)
+        assert created == {lot(3)}
+        rows = await counts(register.database)
+        assert (rows["record"], rows["change"], rows["pending"]) == (2, 2, 2)
 
 
 async def test_of_twins_in_one_insert_the_first_is_stored(store_url: str) -> None:
     async with register_at(store_url) as register:
         first, second = changes(register, [1]) + changes(register, [1], actor="key:second")
         async with register.database.write() as scope:
-            assert await record_queries.insert_new(scope, [first, second]) == {lot(1)}
+            assert await insert_queries.insert_new(scope, [first, second]) == {lot(1)}
             found = await record_queries.find_within(scope, [lot(1)])
         assert found[lot(1)].content == first.content
         assert (await counts(register.database))["change"] == 1

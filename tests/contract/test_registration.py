@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from node.domain.record import decode_content
-from node.errors import LimitExceeded
+from node.errors import LimitExceeded, Unavailable
+from node.registration.register import Registrar, Request
 from node.registration.requests import Actor, Item, ItemResult, Role
 from node.storage import record_queries
 from tests.builders import (
@@ -106,6 +107,23 @@ async def test_a_large_batch_stores_what_is_new_and_settles_the_rest(store_url: 
         }
         await register.sequencer.drain()
         await assert_sound(register.database)
+
+
+async def test_a_failed_transaction_is_told_to_those_it_held_only(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise Unavailable
+
+    async with register_at(store_url) as register:
+        await register_lots(register, [1])
+        monkeypatch.setattr(Registrar, "store", fail)
+        requests = [Request([item(lot(n))], PRODUCER, "api") for n in (1, 2)]
+        refused, fresh = await register.registrar.register_all(requests)
+        assert isinstance(refused, Unavailable)
+        stored = (await counts(register.database))["record"] == 2
+        assert stored == register.database.is_postgresql
+        assert (fresh is None) == stored == bool(requests[1].results)
 
 
 async def test_the_same_facts_again_are_a_duplicate_and_others_are_refused(store_url: str) -> None:
