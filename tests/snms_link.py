@@ -25,6 +25,7 @@ from sync.snms.login import Credentials, Form
 from sync.snms.template_form import STATUS_KEY
 from tests.builders import register_at
 from tests.link import PEER, Pair, until, utc_now
+from tests.server_process import free_port
 
 USER, PASSWORD = "enterprise", "correct horse 电池"
 
@@ -38,7 +39,7 @@ class SnmsPair(Pair):
     route: Route | None = None
     timeout_s: float = 10.0
     versions: tuple[str, ...] = ("v3", "v5")
-    face_address: str = "127.0.0.1:0"
+    face_address: str = field(default_factory=lambda: f"127.0.0.1:{free_port(27_000)}")
     face: SnmsFace | None = None
     _peers: list[SnmsPeer] = field(default_factory=list)
 
