@@ -20,6 +20,8 @@ from node.telemetry import configure_logging
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    # As after `python -m admin`, worker processes then need not load this module to begin.
+    sys.modules["__main__"].__spec__ = __spec__
     # Standard output belongs to reports; until a configuration says more, logs go beside it.
     configure_logging(sys.stderr, level="info", line_format="console")
     local = LocalOperations(

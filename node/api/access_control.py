@@ -18,7 +18,7 @@ from starlette.requests import Request
 from node.errors import NotAuthenticated
 from node.registration.directory import Directory
 from node.registration.requests import Actor, Role
-from node.storage.key_queries import StoredKey
+from node.storage.stored_values import StoredKey
 
 _IP = IPv4Address | IPv6Address
 _NOBODY = b"\0" * 32

@@ -12,6 +12,7 @@
 - `chunk_analysis`        all of the above for one chunk, by column; runs in a process pool
 - `column_evidence`       what only the whole file can tell
 - `genealogy`, `duplicates`, `file_review`   rows against each other and against the register
+- `fact_columns`          the facts of all lots of a file in little memory
 - `findings`, `finding_texts`   what was noticed, what follows, and the sentences shown
 - `result_file`           the same file back with 状态, 原因, 建议
 - `prepare`, `worker_processes`   admit and seal a chunk's rows; the processes that do it

@@ -7,6 +7,7 @@ file work and computation, to be called from a thread.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,12 @@ _drafts = msgspec.msgpack.Decoder(list[RowDraft])
 
 @dataclass(frozen=True, slots=True)
 class SpooledChunk:
-    """A chunk's drafts on disk, (row, identifier) of each, and the drafts that have findings."""
+    """A chunk's drafts on disk, row and identifier of each, and the drafts that have findings."""
 
     offset: int
     length: int
-    rows: tuple[tuple[int, str], ...]
+    rows: array[int]
+    identifiers: tuple[str, ...]
     odd: Mapping[int, RowDraft]
 
 
@@ -43,15 +45,16 @@ class DraftSpool:
         with self.path.open("ab") as spool:
             offset = spool.tell()
             spool.write(packed)
-        rows = tuple((draft.row, draft.identifier) for draft in analysis.drafts)
+        rows = array("q", [draft.row for draft in analysis.drafts])
+        identifiers = tuple([draft.identifier for draft in analysis.drafts])
         odd = {draft.row: draft for draft in analysis.drafts if draft.findings}
-        self.chunks.append(SpooledChunk(offset, len(packed), rows, odd))
+        self.chunks.append(SpooledChunk(offset, len(packed), rows, identifiers, odd))
 
     def judged(self, chunk: SpooledChunk, review: FileReview) -> dict[int, RowDraft]:
         """Return, by row, the drafts of a chunk that the review changes; call in file order."""
         plain: dict[int, RowDraft] | None = None
         judged: dict[int, RowDraft] = {}
-        for row, identifier in chunk.rows:
+        for row, identifier in zip(chunk.rows, chunk.identifiers, strict=True):
             draft = chunk.odd.get(row)
             if draft is None:
                 if review.adds_nothing(row, identifier):

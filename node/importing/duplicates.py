@@ -8,30 +8,34 @@ from __future__ import annotations
 
 from node.importing.findings import RowDraft
 
+_CONTENT_BITS = 64
+_CONTENT_MASK = (1 << _CONTENT_BITS) - 1
+
 
 class Duplicates:
     """The first row and a content hash of each identifier of the file, in file order."""
 
     def __init__(self) -> None:
-        self._first: dict[str, tuple[int, int]] = {}
+        # Row and content in one number: a tuple of two takes three times the memory.
+        self._first: dict[str, int] = {}
         self._repeats: dict[int, int] = {}
         self._contradictions: dict[int, int] = {}
         self._contradicted: dict[int, int] = {}
 
     def claim(self, draft: RowDraft) -> bool:
         """Note a row that is not refused; tell whether it is the first of its identifier."""
-        first_row, _ = self._first.setdefault(draft.identifier, (draft.row, _content(draft)))
-        if first_row == draft.row:
+        own = draft.row << _CONTENT_BITS | _content(draft)
+        if self._first.setdefault(draft.identifier, own) >> _CONTENT_BITS == draft.row:
             return True
         self.compare(draft)
         return False
 
     def compare(self, draft: RowDraft) -> None:
         """Note whether a row, refused or not, repeats or contradicts an earlier one."""
-        first_row, first_content = self._first.get(draft.identifier, (draft.row, 0))
-        if first_row == draft.row:
+        first = self._first.get(draft.identifier)
+        if first is None or (first_row := first >> _CONTENT_BITS) == draft.row:
             return
-        if first_content == _content(draft):
+        if first & _CONTENT_MASK == _content(draft):
             self._repeats[draft.row] = first_row
         else:
             self._contradictions[draft.row] = first_row
@@ -57,7 +61,8 @@ class Duplicates:
 def _content(draft: RowDraft) -> int:
     """Return a hash of what the row says; of this process only, never stored."""
     attributes = draft.attributes
-    return hash((tuple(attributes), tuple(attributes.values()), tuple(draft.parents)))
+    said = hash((tuple(attributes), tuple(attributes.values()), tuple(draft.parents)))
+    return said & _CONTENT_MASK
 
 
 def difference(first: RowDraft, second: RowDraft) -> str:

@@ -9,7 +9,7 @@
 
 Invariants: rows may come in any order, children before parents; a parent that is in the file but
 refused or held leaves the edge open and is no fault of the child; a rule whose figures are unknown
-or in doubt is silent. Cost: some 40 bytes for each edge.
+or in doubt is silent. Cost: some 24 bytes for each edge, 22 for each lot beside its name.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from node.domain.rare_earth import (
     made_before,
     over_allocated,
 )
+from node.importing.fact_columns import FactColumns
 from node.importing.identifier_repair import day_in_identifier, stage_in_identifier
 
 _UNKNOWN, _OPEN, _STANDS = 0, 1, 2  # nobody's / in the file but not to be registered / counts
@@ -47,7 +48,7 @@ class Genealogy:
     def __init__(self) -> None:
         self._index: dict[str, int] = {}
         self._names: list[str] = []
-        self._facts: list[LotFacts | None] = []
+        self._facts = FactColumns()
         self._state = bytearray()
         self._children = array("q")
         self._parents = array("q")
@@ -82,7 +83,7 @@ class Genealogy:
         if index is None:
             index = self._index[identifier] = len(self._names)
             self._names.append(identifier)
-            self._facts.append(None)
+            self._facts.append_unknown()
             self._state.append(_UNKNOWN)
         return index
 

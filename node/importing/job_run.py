@@ -208,7 +208,7 @@ class JobRun:
     def _task(self, chunk: SpooledChunk, judged: Mapping[int, RowDraft]) -> ChunkTask:
         open_parents = {
             identifier: edges
-            for _, identifier in chunk.rows
+            for identifier in chunk.identifiers
             if (edges := self._open_parents.get(identifier))
         }
         return ChunkTask(

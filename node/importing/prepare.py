@@ -27,7 +27,7 @@ from node.importing.column_evidence import ColumnEvidence
 from node.importing.findings import Finding, Outcome, RowDraft, outcome
 from node.importing.table_shape import Chunk, TableShape
 from node.registration.admission import admit, content_of
-from node.registration.directory import Picture
+from node.registration.picture import Picture
 from node.registration.requests import Actor, AttributeInput, Item
 from node.registration.sealing import Sealed, Sealer
 

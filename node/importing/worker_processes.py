@@ -8,6 +8,7 @@ answer and leave the workers alone; a pool that broke is replaced when it is nex
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -16,6 +17,7 @@ from threading import Thread
 
 from node.importing.prepare import worker_is_ready
 
+GARBAGE_THRESHOLDS = 50_000, 20, 20
 _GROUP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -80,6 +82,8 @@ def leave_group() -> None:
 
 
 def _begin_worker() -> None:
+    # A chunk is tens of thousands of objects that form no cycles; they are looked at rarely.
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     leave_group()
     Thread(target=_wait_for_node, name="end-with-node", daemon=True).start()
 

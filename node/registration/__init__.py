@@ -1,6 +1,7 @@
 """The use cases that change the register, and the sequencer that logs them.
 
 - `requests`     what may be asked: registration items, changes; actors and their roles
+- `picture`      what judging needs to know of prefixes, templates and keys
 - `directory`    a refreshed picture of prefixes, templates and keys, so no request waits for them
 - `admission`    pure: is this item allowed and valid? -> the record it would become
 - `preparation`  items -> sealed records ready to be stored, row by row, before any lock

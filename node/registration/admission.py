@@ -38,7 +38,7 @@ from node.domain.record import (
     by_index,
 )
 from node.errors import InvalidInput, MalformedIdentifier, NotFound, Problem
-from node.registration.directory import Picture
+from node.registration.picture import Picture
 from node.registration.requests import Actor, AttributeInput, Item
 from node.registration.value_rules import authorship_faults, value_faults
 

@@ -7,29 +7,16 @@ process. A prefix or key put out of force elsewhere is therefore obeyed within a
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 
 import structlog
 
-from node.domain.handle_record import Administrator
-from node.domain.prefix import Prefix
 from node.domain.template import TemplateCatalogue
 from node.errors import XibiaoError
+from node.registration.picture import Picture
 from node.storage import key_queries, prefix_queries, template_queries
 from node.storage.engine import Database
-from node.storage.key_queries import StoredKey
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One consistent reading of the tables; `administrators` of Handle records, by prefix."""
-
-    prefixes: dict[str, Prefix]
-    templates: TemplateCatalogue
-    keys: dict[str, StoredKey]
-    administrators: dict[str, tuple[Administrator, ...]] = field(default_factory=dict)
 
 
 class Directory:

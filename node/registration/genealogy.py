@@ -19,7 +19,7 @@ from node.domain.record import Content, Parent, Status, decode_content
 from node.errors import InvalidInput, XibiaoError
 from node.storage import edge_queries, record_queries, source_queries
 from node.storage.engine import Database, ReadScope, WriteScope
-from node.storage.record_queries import NewChange
+from node.storage.stored_values import NewChange
 
 _log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ class Genealogy:
             scope, [*arrived, *(lot.change.identifier for lot in stored)]
         )
         if waiting:
-            await self._check_again(scope, waiting, at)
+            await self._check_again(scope, waiting, _facts_of_lots(stored), at)
         scope.after_commit(lambda: self.remember(stored))
 
     async def relink(
@@ -144,7 +144,7 @@ class Genealogy:
 
     def remember(self, stored: Sequence[StoredLot]) -> None:
         """Keep the facts of lots that are in the register now."""
-        self._remember({lot.change.identifier: lot.facts for lot in stored if lot.facts})
+        self._remember(_facts_of_lots(stored))
 
     def _remember(self, lots: Mapping[str, LotFacts]) -> None:
         self._recent.update(lots)
@@ -152,13 +152,21 @@ class Genealogy:
             self._recent.popitem(last=False)
 
     async def _check_again(
-        self, scope: WriteScope, waiting: Sequence[tuple[str, str]], at: str
+        self,
+        scope: WriteScope,
+        waiting: Sequence[tuple[str, str]],
+        new: Mapping[str, LotFacts],
+        at: str,
     ) -> None:
-        """Check children whose parent has arrived; a contradiction is kept and shown."""
+        """Check children whose parent has arrived; a contradiction is kept and shown.
+
+        `new`: the facts of lots that were stored just now.
+        """
         children = await record_queries.find_within(scope, sorted({c for _, c in waiting}))
         contents = [decode_content(record.content) for record in children.values()]
         names = {p.id for content in contents for p in content.parents}
-        known = await _stored_facts(scope, sorted(names))
+        known = {name: new[name] for name in names & new.keys()}
+        known |= await _stored_facts(scope, sorted(names - new.keys()))
         for content in contents:
             lot = facts_of(content.attributes)
             for problem in genealogy_faults(lot, content.parents, known):
@@ -166,6 +174,10 @@ class Genealogy:
                     "late_parent_contradicts", child=content.identifier, problem=problem.code
                 )
                 await edge_queries.mark(scope, content.identifier, problem.code, at)
+
+
+def _facts_of_lots(stored: Sequence[StoredLot]) -> dict[str, LotFacts]:
+    return {lot.change.identifier: lot.facts for lot in stored if lot.facts is not None}
 
 
 def _verdicts(

@@ -44,9 +44,10 @@ from node.registration.admission import (
     local_date,
     served_prefix,
 )
-from node.registration.directory import Directory, Picture
+from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.minting import Minter
+from node.registration.picture import Picture
 from node.registration.register import ATTEMPTS, moment
 from node.registration.requests import (
     Actor,

@@ -16,12 +16,13 @@ from node.domain.lot_facts import LotFacts
 from node.domain.record import Action, Parent, Source
 from node.errors import XibiaoError
 from node.registration.admission import Admitted, admit, content_of
-from node.registration.directory import Directory, Picture
+from node.registration.directory import Directory
 from node.registration.genealogy import Genealogy
 from node.registration.minting import Minter
+from node.registration.picture import Picture
 from node.registration.requests import Actor, Item, ItemResult, Receipt, refused
 from node.registration.sealing import Sealed, Sealer
-from node.storage.record_queries import NewChange
+from node.storage.stored_values import NewChange
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):

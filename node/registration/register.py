@@ -42,7 +42,8 @@ from node.registration.sealing import Sealed, Sealer
 from node.storage import idempotency_queries, insert_queries, record_queries
 from node.storage.engine import Database, Retry, WriteScope
 from node.storage.idempotency_queries import AnswerToKeep, KeptAnswer
-from node.storage.record_queries import LockedRecord, NewChange
+from node.storage.record_queries import LockedRecord
+from node.storage.stored_values import NewChange
 from node.telemetry import Metrics
 
 ATTEMPTS = 8

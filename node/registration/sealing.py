@@ -15,7 +15,7 @@ from node.domain.lot_facts import LotFacts
 from node.domain.merkle_tree import leaf_hash
 from node.domain.record import Action, Content, encode_content
 from node.registration.requests import Receipt
-from node.storage.record_queries import NewChange
+from node.storage.stored_values import NewChange
 
 SALT_BYTES = 32
 

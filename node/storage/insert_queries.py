@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from node.storage.engine import Database, ReadScope, WriteScope
-from node.storage.record_queries import NewChange, append_sqlite
+from node.storage.record_queries import append_sqlite
+from node.storage.stored_values import NewChange
 
 _INSERT_NEW = """
 WITH input AS (

@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from node.storage.engine import ReadScope, WriteScope
-
-
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """An API key; empty `prefixes` means every prefix, empty dates mean never."""
-
-    id: str
-    role: str
-    label: str
-    prefixes: tuple[str, ...]
-    secret_sha256: bytes
-    created_at: str
-    expires_at: str
-    revoked_at: str
+from node.storage.stored_values import StoredKey
 
 
 async def everyone(scope: ReadScope) -> list[StoredKey]:

@@ -11,26 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from node.domain.record import StoredRecord
 from node.storage.engine import ReadScope, WriteScope
-
-
-class NewChange(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One accepted change, ready to store. `content` canonical JSON, `salt` 32 bytes."""
-
-    identifier: str
-    revision: int
-    action: str
-    object_class: str
-    template: str
-    status: str
-    is_test: bool
-    at: str
-    content: bytes
-    salt: bytes
-    leaf: bytes
+from node.storage.stored_values import NewChange
 
 
 @dataclass(frozen=True, slots=True)

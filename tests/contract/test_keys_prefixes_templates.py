@@ -14,7 +14,7 @@ from node.domain.templates import shipped_templates
 from node.errors import Conflict
 from node.storage import key_queries, prefix_queries, template_queries
 from node.storage.engine import Database
-from node.storage.key_queries import StoredKey
+from node.storage.stored_values import StoredKey
 from tests.builders import FREE_PREFIX, PREFIXES, START, put_prefixes, register_at
 
 KEY = StoredKey(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from admin.parts import Register
 from node.domain.record import Action, Status
 from node.storage import edge_queries, insert_queries, record_queries
-from node.storage.record_queries import NewChange
+from node.storage.stored_values import NewChange
 from tests.builders import content, counts, lot, register_at, register_lots
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 
 from node.domain.identifiers.characters import ascii_repair
 from node.domain.identifiers.check_character import compute_mod37_36
@@ -136,6 +137,7 @@ def _fault(suffix: str) -> MalformedIdentifier | None:
     return None
 
 
+@lru_cache(maxsize=4_096)  # the batches of a plant share their days
 def _is_day(yy: int, mm: int, dd: int) -> bool:
     try:
         date(2000 + yy, mm, dd)

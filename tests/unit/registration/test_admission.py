@@ -15,7 +15,7 @@ from node.domain.template import TemplateCatalogue
 from node.domain.templates import shipped_templates
 from node.errors import InvalidInput, MalformedIdentifier, NotFound, WrongState, XibiaoError
 from node.registration.admission import Admitted, admit, as_texts, identify
-from node.registration.directory import Picture
+from node.registration.picture import Picture
 from node.registration.requests import Actor, Item, Role
 from node.registration.value_rules import value_faults
 from tests.builders import (
