@@ -35,6 +35,7 @@ loop owns a Lookup; a caller's callback runs exactly once.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -106,7 +107,8 @@ class Lookup:
         self._reads: set[asyncio.Task[None]] = set()
         self._background: list[asyncio.Task[None]] = []
         # Key -> (answer, when it stops being used); the oldest comes first.
-        self._short_lived: dict[str, tuple[Answer, float]] = {}
+        # By the time they end, as all live equally long.
+        self._short_lived: OrderedDict[str, tuple[Answer, float]] = OrderedDict()
         self.follower = follower
         self.memory = memory
         self.counts = counts
@@ -144,6 +146,11 @@ class Lookup:
             return None
         self._count_found(remembered[0], "memory")
         return remembered[0]
+
+    @property
+    def remembered_absences(self) -> int:
+        """How many keys are kept because there was nothing under them."""
+        return len(self._short_lived)
 
     async def resolve(self, key: str) -> Answer:
         """Return the answer for a canonical identifier.
@@ -252,11 +259,22 @@ class Lookup:
         """Land that there is nothing to tell, and remember it for a moment."""
         answer = Answer(key, None)
         self._count_found(answer, "store")
-        self._short_lived.pop(key, None)
         self._short_lived[key] = (answer, began + self._settings.negative_ttl_s)
-        if len(self._short_lived) > self._settings.negative_limit:
-            del self._short_lived[next(iter(self._short_lived))]
+        self._short_lived.move_to_end(key)
+        self._forget_absences(began)
         self._land(key, answer)
+
+    def _forget_absences(self, now: float) -> None:
+        """Drop a few of those whose time has passed, or the oldest of too many.
+
+        Two for each that comes keep the table as small as what is remembered in `negative_ttl_s`.
+        """
+        short_lived = self._short_lived
+        for _ in range(min(2, len(short_lived))):
+            _, ends_at = next(iter(short_lived.values()))
+            if ends_at > now and len(short_lived) <= self._settings.negative_limit:
+                return
+            short_lived.popitem(last=False)
 
     def _land_record(self, key: str, outcome: Outcome, position: int) -> None:
         """Land what a record gives and keep it in both caches, unless that is not safe now."""

@@ -127,6 +127,15 @@ async def test_absence_is_remembered_for_a_moment_only(store: FakeStore) -> None
     await lookup.stop()
 
 
+async def test_absences_whose_time_has_passed_take_no_room(store: FakeStore) -> None:
+    lookup = create_lookup(store, render=rendered, settings=LookupSettings(negative_ttl_s=0))
+    await lookup.follower.poll()
+    for n in range(100):
+        await lookup.resolve(f"1/ABSENT{n}")
+    assert lookup.remembered_absences <= 1
+    await lookup.stop()
+
+
 @pytest.mark.parametrize("key", [B, A])
 async def test_with_no_negative_ttl_absence_and_reservation_are_read_each_time(
     store: FakeStore, key: str
