@@ -75,6 +75,8 @@ def build_link(config: Config, register: Register, clock: Clock, version: str) -
         poll_s=settings.poll.total_seconds(),
         answer_timeout_s=settings.answer_timeout.total_seconds(),
         heartbeat_s=settings.heartbeat.total_seconds(),
+        redial_s=settings.redial.total_seconds(),
+        longest_redial_s=settings.longest_redial.total_seconds(),
     )
     peer = build_snms_peer(config, clock) if is_snms else _peer(settings, credentials)
     return LinkParts(Relay(peer, ledger, around, register.metrics, pace), watch)

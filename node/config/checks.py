@@ -177,6 +177,9 @@ def _sync(config: Config) -> Iterator[Problem]:
         yield Problem("sync.listen", "address", zh, en)
     elif sync.listen and not (_is_loopback(sync.listen) or sync.certificate):
         yield _needs_certificates("sync.listen")
+    if not timedelta(0) < sync.redial <= sync.longest_redial:
+        zh, en = "须大于 0 且不超过 longest_redial", "must be above 0 and at most longest_redial"
+        yield Problem("sync.redial", "range", zh, en)
     yield from _sync_certificates(sync)
 
 

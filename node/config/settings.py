@@ -253,6 +253,10 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     answer_timeout: Duration = Duration(seconds=15)
     # Pause between two signs of life.
     heartbeat: Duration = Duration(seconds=10)
+    # Pause before dialling again after a session ended; it doubles up to `longest_redial` while
+    # sessions move nothing.
+    redial: Duration = Duration(seconds=1)
+    longest_redial: Duration = Duration(minutes=1)
     # PEM files for mutual TLS: this node's certificate and key, and the authority of the peer's.
     # They are read again when they change. `xibiao key authority` and `xibiao key link` make them.
     certificate: str = ""

@@ -1,8 +1,7 @@
 """Dials the secondary node, runs a session until it ends, waits and dials again.
 
-Invariants: one relay works on a link at a time (a lease in the database); a peer that is away costs
-nothing but its own backlog; pauses grow from one to sixty seconds with jitter and start over once
-a session moved something.
+Invariants: a peer that is away costs nothing but its own backlog; pauses double with jitter up to a
+limit (`SessionSettings`) and start over once a session moved something. One process has the role.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from sync.relay.session import Session, SessionSettings
 from sync.relay.waiting_items import WaitingItems, put_templates
 
 _log = structlog.get_logger(__name__)
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+LOOK_AT_CERTIFICATES_S = 60.0
 NOT_ADMITTED = "peer_refuses_session"
 RENEWED = "renewed"
 
@@ -73,13 +72,14 @@ class Relay:
 
     async def run(self) -> None:
         """Keep the peer in step for ever."""
-        pause_s = FIRST_PAUSE_S
+        first_s, longest_s = self._settings.redial_s, self._settings.longest_redial_s
+        pause_s = first_s
         while True:
             began = await self._acked_size()
             if await self._one_session() == RENEWED:
                 continue
             moved = await self._acked_size() > began
-            pause_s = FIRST_PAUSE_S if moved else min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = first_s if moved else min(2 * pause_s, longest_s)
             # Jitter, so that the nodes of a region do not dial all at once after an outage.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
@@ -142,7 +142,7 @@ class Relay:
                     break
             except XibiaoError as error:
                 await self._failed(error)
-                await asyncio.sleep(LONGEST_PAUSE_S)
+                await asyncio.sleep(LOOK_AT_CERTIFICATES_S)
         _log.info("sync_certificates_replaced")
         await session.finish()
 

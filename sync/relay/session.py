@@ -44,13 +44,16 @@ _REFUSED_ZH = {
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """Times in seconds. `answer_timeout_s`: how long an answer may take before the line is dead."""
+    """Times in seconds. `answer_timeout_s`: how long an answer may take before the line is dead;
+    `redial_s`, `longest_redial_s`: the first pause before dialling again, and what it grows to."""
 
     batch: int = 1_000
     poll_s: float = 0.05
     answer_timeout_s: float = 15.0
     heartbeat_s: float = 10.0
     cosign_interval_s: float = 0.2
+    redial_s: float = 1.0
+    longest_redial_s: float = 60.0
 
 
 class Session:

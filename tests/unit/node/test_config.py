@@ -161,6 +161,8 @@ def test_misspelt_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> No
         ("database.url", "mysql://h/x"),
         ("redis.url", "http://h"),
         ("lookup.negative_ttl", "2s"),
+        ("sync.redial", "0s"),
+        ("sync.redial", "2min"),
         ("sequencer.pending_limit", 10),
         ("registration.queue_limit", 10),
         ("log.origin", "https://id.example.cn"),
