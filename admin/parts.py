@@ -32,6 +32,7 @@ from node.registration.handle_records import HandleRecords
 from node.registration.keys_on_disk import NodeKeys
 from node.registration.life_cycle import LifeCycle
 from node.registration.minting import Minter
+from node.registration.random_blocks import RandomBlocks
 from node.registration.register import Registrar
 from node.registration.sealing import Sealer
 from node.registration.secret_sealer import SecretSealer
@@ -101,7 +102,7 @@ async def build_register(
     """Build the writing half."""
     keys, signer = await node_identity(database, config)
     directory = Directory(database)
-    sealer = Sealer(keys.identifier_tag, secrets.token_bytes, directory.leaving)
+    sealer = Sealer(keys.identifier_tag, RandomBlocks(secrets.token_bytes), directory.leaving)
     minter = Minter(database, keys.serial)
     genealogy = Genealogy(database)
     sequencer = Sequencer(

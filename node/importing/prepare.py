@@ -28,6 +28,7 @@ from node.importing.findings import Finding, Outcome, RowDraft, outcome
 from node.importing.table_shape import Chunk, TableShape
 from node.registration.admission import admit, content_of
 from node.registration.picture import Picture
+from node.registration.random_blocks import RandomBlocks
 from node.registration.requests import Actor, AttributeInput, Item
 from node.registration.sealing import Sealed, Sealer
 
@@ -131,7 +132,8 @@ class _Worker:
         self._setting = setting
         self._task = task
         self._picture = _picture(setting.templates, setting.prefixes)
-        self._sealer = Sealer(setting.tag_key, secrets.token_bytes, self._picture.templates.leaving)
+        salts = RandomBlocks(secrets.token_bytes)
+        self._sealer = Sealer(setting.tag_key, salts, self._picture.templates.leaving)
         self._now = datetime.fromisoformat(task.at)
 
     def prepare(self, draft: RowDraft) -> tuple[RowOutcome, Sealed | None]:

@@ -6,6 +6,7 @@
 - `admission`    pure: is this item allowed and valid? -> the record it would become
 - `preparation`  items -> sealed records ready to be stored, row by row, before any lock
 - `sealing`      content -> canonical bytes, salt, commitment, public leaf
+- `random_blocks` random bytes for salts, by the block
 - `register`     the only way a record enters the register: one, many, from API or file
 - `coalescer`    many concurrent single registrations -> few transactions, without a timer
 - `life_cycle`   change, suspend, resume, revoke
