@@ -218,9 +218,9 @@ def parse_verifier_key(text: str) -> Verifier:
     return kind(name, identifier, key)
 
 
-def parse_note(data: bytes) -> SignedNote:
-    """Read a signed note (C2SP signed-note "Format"); raises InvalidInput."""
-    if len(data) > MAX_NOTE_BYTES:
+def parse_note(data: bytes, *, limit: int = MAX_NOTE_BYTES) -> SignedNote:
+    """Read a signed note (C2SP signed-note "Format"); raises InvalidInput for one that is none."""
+    if len(data) > limit:
         raise InvalidInput("签名文本过大", "the signed note is too large")
     check_text(data)
     # The last empty line separates text and signatures; earlier ones belong to the text.

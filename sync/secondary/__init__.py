@@ -4,6 +4,7 @@
 - What is checked of a leaf and its opening?               `verification`
 - How does a batch become leaves and records?              `batch`, `ledger`, `intake`
 - When is a checkpoint cosigned, when refused?             `witness`, its key `witness_key`
+- What is stated of a log and signed                       `receipts`
 - Items sent again, records disowned                       `correction`
 - Do both sides hold the same records?                     `reconciliation`
 - Templates, routes, profiles, day reports, events         `documents`

@@ -18,6 +18,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from node.domain.signed_note import Cosigner
 from node.errors import Unavailable, WrongState
 from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.proto.idlink.v1.secondary_link_pb2_grpc import add_SecondaryLinkServicer_to_server
@@ -74,7 +75,7 @@ class SecondaryNode:
         """
         async with AsyncExitStack() as closing:
             _lock(settings.data_dir, closing)
-            threads, cosigner_key, ledger = _open(
+            threads, cosigner, ledger = _open(
                 settings.data_dir, faults, now_ms, random_bytes, closing
             )
             intake = Intake(threads.writer, ledger)
@@ -90,7 +91,7 @@ class SecondaryNode:
                 faults=faults,
                 limits=settings.limits,
                 now_ms=now_ms,
-                cosigner_key=cosigner_key,
+                cosigner=cosigner,
             )
             service = SecondaryLinkService(parts)
             server, states = _build(parts, service)
@@ -106,7 +107,7 @@ class SecondaryNode:
     @property
     def cosigner_key(self) -> str:
         """Return the verifier key of the witness."""
-        return self._parts.cosigner_key
+        return self._parts.cosigner.verifier_key()
 
     @property
     def threads(self) -> Threads:
@@ -146,7 +147,7 @@ def _open(
     now_ms: Callable[[], int],
     random_bytes: Callable[[int], bytes],
     closing: AsyncExitStack,
-) -> tuple[Threads, str, Ledger]:
+) -> tuple[Threads, Cosigner, Ledger]:
     """Open file and key; a key is made for a file that has never met a node."""
     path = data_dir / FILE_NAME
     require_memory(data_dir, path)
@@ -158,7 +159,7 @@ def _open(
     for reader in readers:
         closing.callback(reader.close)
     ledger = Ledger(cosigner, now_ms, veto=faults.veto)
-    return Threads(writer, *readers), cosigner.verifier_key(), ledger
+    return Threads(writer, *readers), cosigner, ledger
 
 
 def _build(

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from node.domain.signed_note import Cosigner
 from node.errors import AccessDenied, LimitExceeded, NotFound
 from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.proto.idlink.v1.secondary_link_pb2_grpc import SecondaryLinkServicer
-from sync.secondary import directives, documents, reconciliation
+from sync.secondary import directives, documents, receipts, reconciliation
 from sync.secondary.call_edge import Context, peer_certificate, session_token
 from sync.secondary.documents import Reading
 from sync.secondary.faults import Faults
@@ -74,7 +75,7 @@ class Parts:
     faults: Faults
     limits: Limits
     now_ms: Callable[[], int]
-    cosigner_key: str
+    cosigner: Cosigner
 
 
 class SecondaryLinkService(SecondaryLinkServicer):
@@ -104,7 +105,7 @@ class SecondaryLinkService(SecondaryLinkServicer):
             server_time_ms=self._parts.now_ms(),
             capabilities=self._capabilities(),
             position=position_message(position),
-            cosigner_verifier_key=self._parts.cosigner_key,
+            cosigner_verifier_key=self._parts.cosigner.verifier_key(),
         )
 
     async def Heartbeat(
@@ -147,6 +148,18 @@ class SecondaryLinkService(SecondaryLinkServicer):
             raise LimitExceeded("一次重试的条目过多", "Too many items to retry at once")
         results = await self._threads.writer.run(lambda db: self._ledger.retry(db, node, items))
         return pb.RetryItemsResponse(results=item_results(results))
+
+    async def IssueReceipt(
+        self, request: pb.IssueReceiptRequest, context: Context
+    ) -> pb.IssueReceiptResponse:
+        """State what is held and applied of the first leaves of the node's log."""
+        node, now_ms = self._session(context).node, self._parts.now_ms()
+        note = await self._threads.comparer.run(
+            lambda db: receipts.issue(
+                db, node, request.size, cosigner=self._parts.cosigner, at_ms=now_ms
+            )
+        )
+        return pb.IssueReceiptResponse(note=note)
 
     async def PutTemplate(
         self, request: pb.PutTemplateRequest, context: Context

@@ -13,7 +13,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from node.domain.receipt import Receipt, verify_receipt
 from node.domain.record import Action
+from node.domain.signed_note import parse_verifier_key
 from node.errors import InvalidInput, WrongState
 from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.secondary.faults import Faults, parse_script
@@ -84,6 +86,19 @@ async def test_a_log_is_held_cosigned_and_answered_for(tmp_path: Path) -> None:
         assert position.root == client.log.root()
 
 
+async def test_a_receipt_is_given_for_what_is_held(tmp_path: Path) -> None:
+    async with session(tmp_path) as client:
+        client.log.register(range(30))
+        key = parse_verifier_key((await client.open()).cosigner_verifier_key)
+        await client.send()
+        answer = await client.call("IssueReceipt", pb.IssueReceiptRequest(size=20))
+        receipt = verify_receipt(answer.note, origin=client.log.origin, witness_keys=[key])
+        assert receipt == Receipt(client.log.origin, 20, client.log.root(20), NOW_MS)
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await client.call("IssueReceipt", pb.IssueReceiptRequest(size=31))
+        assert status(error) is grpc.StatusCode.NOT_FOUND
+
+
 async def test_parts_of_one_stream_are_answered_in_order(tmp_path: Path) -> None:
     async with session(tmp_path) as client:
         entries = client.log.register(range(100))
@@ -123,6 +138,7 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     [
         ("Heartbeat", pb.HeartbeatRequest()),
         ("RetryItems", pb.RetryItemsRequest()),
+        ("IssueReceipt", pb.IssueReceiptRequest()),
         ("PutTemplate", pb.PutTemplateRequest()),
         ("PutRoute", pb.PutRouteRequest()),
         ("PutProfile", pb.PutProfileRequest()),

@@ -178,3 +178,16 @@ def unapplied_keys(db: sqlite3.Connection, node: int) -> set[int]:
         (key_of(node, 0), key_of(node + 1, 0)),
     )
     return {row[0] for row in rows}
+
+
+def unapplied_leaves(
+    db: sqlite3.Connection, first_key: int, end_key: int
+) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield (key, leaf) of the leaves noted as not applied, in log order, by the page."""
+    rows = db.execute(
+        "SELECT key, leaf FROM unapplied JOIN entry USING (key)"
+        " WHERE key >= ? AND key < ? ORDER BY key",
+        (first_key, end_key),
+    )
+    while page := rows.fetchmany(_PAGE):
+        yield page

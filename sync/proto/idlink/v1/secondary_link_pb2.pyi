@@ -350,6 +350,18 @@ class RetryItemsResponse(_message.Message):
     results: _containers.RepeatedCompositeFieldContainer[ItemResult]
     def __init__(self, results: _Optional[_Iterable[_Union[ItemResult, _Mapping]]] = ...) -> None: ...
 
+class IssueReceiptRequest(_message.Message):
+    __slots__ = ("size",)
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    def __init__(self, size: _Optional[int] = ...) -> None: ...
+
+class IssueReceiptResponse(_message.Message):
+    __slots__ = ("note",)
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    note: bytes
+    def __init__(self, note: _Optional[bytes] = ...) -> None: ...
+
 class PutTemplateRequest(_message.Message):
     __slots__ = ("template",)
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]

@@ -55,6 +55,11 @@ class SecondaryLinkStub:
                 request_serializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.RetryItemsRequest.SerializeToString,
                 response_deserializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.RetryItemsResponse.FromString,
                 _registered_method=True)
+        self.IssueReceipt = channel.unary_unary(
+                '/idlink.v1.SecondaryLink/IssueReceipt',
+                request_serializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.IssueReceiptRequest.SerializeToString,
+                response_deserializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.IssueReceiptResponse.FromString,
+                _registered_method=True)
         self.PutTemplate = channel.unary_unary(
                 '/idlink.v1.SecondaryLink/PutTemplate',
                 request_serializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.PutTemplateRequest.SerializeToString,
@@ -139,6 +144,13 @@ class SecondaryLinkServicer:
 
     def RetryItems(self, request, context):
         """Items that were refused before, sent again after correction; their leaves are held already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueReceipt(self, request, context):
+        """A statement about the first leaves of the node's log: held, and applied but for those listed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,6 +245,11 @@ def add_SecondaryLinkServicer_to_server(servicer, server):
                     servicer.RetryItems,
                     request_deserializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.RetryItemsRequest.FromString,
                     response_serializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.RetryItemsResponse.SerializeToString,
+            ),
+            'IssueReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueReceipt,
+                    request_deserializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.IssueReceiptRequest.FromString,
+                    response_serializer=sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.IssueReceiptResponse.SerializeToString,
             ),
             'PutTemplate': grpc.unary_unary_rpc_method_handler(
                     servicer.PutTemplate,
@@ -399,6 +416,33 @@ class SecondaryLink:
             '/idlink.v1.SecondaryLink/RetryItems',
             sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.RetryItemsRequest.SerializeToString,
             sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.RetryItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/idlink.v1.SecondaryLink/IssueReceipt',
+            sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.IssueReceiptRequest.SerializeToString,
+            sync_dot_proto_dot_idlink_dot_v1_dot_secondary__link__pb2.IssueReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,
