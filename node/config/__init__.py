@@ -32,6 +32,7 @@ from node.config.settings import (
     Shutdown,
     Snms,
     Sync,
+    Tally,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Size",
     "Snms",
     "Sync",
+    "Tally",
     "load",
     "redacted",
 ]

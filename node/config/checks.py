@@ -28,7 +28,7 @@ _ORIGIN = re.compile(r"[^\s+:/]+(:\d+)?(/[^\s+]+)?")
 
 def problems_of(config: Config) -> list[Problem]:
     """Return every broken rule, `field` being the dotted name of the setting."""
-    rules = (_urls, _http, _https, _handle, _proxy, _sizes, _log, _sync)
+    rules = (_urls, _http, _https, _handle, _proxy, _sizes, _log, _sync, _tally)
     return [problem for rule in rules for problem in rule(config)]
 
 
@@ -181,6 +181,14 @@ def _sync(config: Config) -> Iterator[Problem]:
         zh, en = "须大于 0 且不超过 longest_redial", "must be above 0 and at most longest_redial"
         yield Problem("sync.redial", "range", zh, en)
     yield from _sync_certificates(sync)
+
+
+def _tally(config: Config) -> Iterator[Problem]:
+    if config.tally.flush > timedelta(seconds=1):
+        zh = "最多 1s:进程被强行终止时,未写出的解析次数会丢失"
+        en = "at most 1s: look-ups that were not written are lost with a process that is killed"
+        yield Problem("tally.flush", "too_long", zh, en, "100ms")
+    yield from _networks("tally.own_networks", config.tally.own_networks)
 
 
 def _snms(sync: Sync) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from msgspec import Meta, field
 from node.config.quantity import Duration, Size
 from node.config.secret_url import SecretURL
 
-Role = Literal["api", "sequencer", "importer", "resolver", "relay"]
+Role = Literal["api", "sequencer", "importer", "resolver", "relay", "tally"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 Count = Annotated[int, Meta(ge=1)]
@@ -289,6 +289,24 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     follow_interval: Duration = Duration(milliseconds=100)
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Counting look-ups: noted by those who answer, counted by the role tally."""
+
+    # Whether look-ups are noted at all; what is not noted is never counted.
+    enabled: bool = True
+    # What was noted is written after this time; a process that is killed loses that much at most.
+    flush: Duration = Duration(milliseconds=100)
+    # Bytes of noted look-ups that wait in `<data_dir>/tally/spool` to be counted, of all processes.
+    # Above this, what is not noted is at least known as a number.
+    spool_limit: Size = Size(1 << 30)
+    # Networks (`10.0.0.0/8`) of this company, told apart from the rest of the world.
+    own_networks: tuple[str, ...] = ()
+    # How long journals of counted look-ups are kept.
+    retention: Duration = Duration(days=1_096)
+    # File with rules of counting; "" = those that come with the node.
+    rules: str = ""
+
+
 class Import(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits on imported files. A file beyond one is refused before a row is registered."""
 
@@ -335,6 +353,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: Log = field(default_factory=Log)
     sequencer: Sequencer = field(default_factory=Sequencer)
     lookup: Lookup = field(default_factory=Lookup)
+    tally: Tally = field(default_factory=Tally)
     sync: Sync = field(default_factory=Sync)
     import_: Import = field(name="import", default_factory=Import)
     shutdown: Shutdown = field(default_factory=Shutdown)

@@ -163,6 +163,8 @@ def test_misspelt_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> No
         ("lookup.negative_ttl", "2s"),
         ("sync.redial", "0s"),
         ("sync.redial", "2min"),
+        ("tally.flush", "2s"),
+        ("tally.own_networks", ["10.0.0.0/99"]),
         ("sequencer.pending_limit", 10),
         ("registration.queue_limit", 10),
         ("log.origin", "https://id.example.cn"),
