@@ -12,5 +12,6 @@
 - `lot_facts`, `lot_rules`   what is known of a lot, and what it must satisfy
 - `log_entry`       the public leaf of one change
 - `resolution_event`, `resolution_spool`   a look-up as it is counted; the files it is noted in
+- `counting`        which class a look-up is of; journals, statements, campaigns
 - `merkle_tree`, `tiles`, `signed_note`, `checkpoint`, `tlog_proof`   the tamper-evident log
 """
