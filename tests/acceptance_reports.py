@@ -118,6 +118,7 @@ def sample_report(
                 node_value="412388",
                 other_value="412388",
                 difference=0,
+                withdraws=True,
                 remark=Text("全部日志条目", "All log entries"),
             ),
             Comparison(
@@ -126,6 +127,7 @@ def sample_report(
                 node_value=str(r3 + 348 + 96 + 118 + 1_214),
                 other_value=str(r3 + 348 + 96 + 118 + 1_214 - differences),
                 difference=differences,
+                withdraws=True,
                 remark=Text("登记表中的记录", "Records in the register's table"),
             ),
         ),

@@ -236,7 +236,9 @@ class Synchronisation(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """One row of a table 本节点 / 对方 / 差异. `other` is `secondary`, `tables` or `statements`.
 
-    `key` names the row; texts where the values are digests. `difference` 0 means equal.
+    `key` names the row; values are text, for some are digests. `difference` 0 means equal. When
+    `withdraws`, a difference is a contradiction that leaves all verdicts undecided; else it is a
+    number that is explained elsewhere (what the peer has not applied is deducted from R3).
     """
 
     key: str
@@ -244,6 +246,7 @@ class Comparison(msgspec.Struct, frozen=True):
     node_value: str
     other_value: str
     difference: int
+    withdraws: bool
     remark: Text
 
 
