@@ -256,7 +256,7 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     # Pause before dialling again after a session ended; it doubles up to `longest_redial` while
     # sessions move nothing.
     redial: Duration = Duration(seconds=1)
-    longest_redial: Duration = Duration(minutes=1)
+    longest_redial: Duration = Duration(seconds=30)
     # PEM files for mutual TLS: this node's certificate and key, and the authority of the peer's.
     # They are read again when they change. `xibiao key authority` and `xibiao key link` make them.
     certificate: str = ""

@@ -31,6 +31,7 @@ from sync.peer import (
     Link,
 )
 from sync.relay.ledger import Alarm, Ledger
+from sync.relay.pace import Pace
 from sync.relay.window import Window
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +54,7 @@ class SessionSettings:
     heartbeat_s: float = 10.0
     cosign_interval_s: float = 0.2
     redial_s: float = 1.0
-    longest_redial_s: float = 60.0
+    longest_redial_s: float = 30.0
 
 
 class Session:
@@ -74,6 +75,8 @@ class Session:
         self._metrics = metrics
         self._settings = settings
         self._window = Window(acked_size, link.capabilities.window)
+        self._limit = min(settings.batch, link.capabilities.max_batch)
+        self._pace = Pace(self._limit * link.capabilities.window, settings.answer_timeout_s)
         self._cosigned_size = cosigned_size
         self._offered: LogState | None = None
         self._offered_s = 0.0
@@ -122,14 +125,13 @@ class Session:
                     await self._moved.wait()
 
     async def _send(self) -> None:
-        limit = min(self._settings.batch, self._link.capabilities.max_batch)
         while True:
             await self._may_send.wait()
             state = await self._ledger.log_state()
             self._metrics.sync_backlog.set(state.size - self._window.acked_size)
             while self._window.next_index < state.size and self._may_send.is_set():
                 await self._until_there_is_room()
-                first = self._window.next_index
+                first, limit = self._window.next_index, self._next_batch()
                 items = await self._ledger.items(first, min(first + limit, state.size))
                 if self._may_send.is_set():  # it was, before the items were read
                     await self._send_batch(items)
@@ -143,8 +145,22 @@ class Session:
         batch = self._window.sent(items, self._ledger.now(), time.monotonic())
         await self._link.send(batch.batch_id, items)
 
+    @property
+    def _is_paced(self) -> bool:
+        """Say whether it is for us to see that answers come in time."""
+        return not self._link.capabilities.bounds_its_answers
+
+    def _next_batch(self) -> int:
+        return self._pace.batch(self._limit) if self._is_paced else self._limit
+
+    def _has_room(self) -> bool:
+        window = self._window
+        under_way = window.next_index - window.acked_size
+        is_too_much = self._is_paced and under_way >= self._pace.allowed
+        return window.is_empty or not (window.is_full or is_too_much)
+
     async def _until_there_is_room(self) -> None:
-        while self._window.is_full:
+        while not self._has_room():
             self._moved.clear()
             await self._moved.wait()
 
@@ -200,6 +216,7 @@ class Session:
             if settled:
                 at = await self._ledger.acknowledge(settled)
                 for batch, answer in settled:
+                    self._pace.answered(time.monotonic() - batch.sent_s)
                     self._count(batch.items, answer, at)
             self._moved.set()
             for given in answers:
@@ -216,9 +233,14 @@ class Session:
         self._metrics.sync_lag_seconds.observe(max(0.0, lag.total_seconds()))
 
     async def _checkpoint_answered(self, answer: CheckpointAnswer) -> None:
-        offered, self._offered = self._offered, None
-        if offered is None:
+        offered = self._offered
+        if offered is None or _is_late(answer, offered):
             return
+        await self._settle(offered, answer)
+        # Not before the size cosigned is known: the next offer proves consistency with it.
+        self._offered = None
+
+    async def _settle(self, offered: LogState, answer: CheckpointAnswer) -> None:
         match answer.code:
             case CheckpointCode.COSIGNED:
                 line = answer.line.rstrip(b"\n") + b"\n"
@@ -257,9 +279,18 @@ class Session:
     async def _heartbeat(self) -> None:
         while True:
             state = await self._ledger.log_state()
-            oldest_ms = await self._ledger.oldest_unacknowledged_ms(self.acked_size)
-            await self._link.heartbeat(Health("normal", state.size, self.acked_size, oldest_ms))
+            acked = self.acked_size
+            oldest_ms = await self._ledger.oldest_unacknowledged_ms(acked)
+            held = await self._link.heartbeat(Health("normal", state.size, acked, oldest_ms))
+            if self._link.capabilities.holds_log and held.size < acked:
+                # The next session finds out what is missing, and tells.
+                raise Unavailable("二级节点数据回退", "The peer went back", code="peer_went_back")
             await asyncio.sleep(self._settings.heartbeat_s)
+
+
+def _is_late(answer: CheckpointAnswer, offered: LogState) -> bool:
+    """Say whether a cosignature belongs to an earlier offer: it came twice, or out of order."""
+    return answer.code is CheckpointCode.COSIGNED and answer.size != offered.size
 
 
 async def run_together(*parts: Coroutine[None, None, None]) -> None:
