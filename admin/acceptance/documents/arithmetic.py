@@ -5,7 +5,7 @@ The papers print sums with their parts beside them; a report that contradicts it
 
 from __future__ import annotations
 
-from admin.acceptance.report import Report, Verdict
+from admin.acceptance.report import Comparison, Report, Verdict
 from node.errors import IntegrityFailure
 
 
@@ -32,6 +32,11 @@ def check_sums(report: Report) -> None:
     left = (found.gross - classes) or (found.net - counted)
     if found.gross - found.deducted != found.net or (left and not found.difference):
         raise _contradiction("N")
+
+
+def contradictions(report: Report) -> list[Comparison]:
+    """Return the comparisons that differ in a way which withdraws the verdicts."""
+    return [one for one in report.comparisons if one.difference and one.withdraws]
 
 
 def _check_verdict(verdict: Verdict) -> None:

@@ -13,6 +13,7 @@ from string import Formatter
 import msgspec
 
 from admin.acceptance.documents import notation
+from admin.acceptance.documents.arithmetic import contradictions
 from admin.acceptance.documents.language import chinese
 from admin.acceptance.documents.names import SOURCES, name_of
 from admin.acceptance.documents.svg import printable
@@ -117,7 +118,6 @@ def _figures(report: Report) -> dict[str, str]:
     limits, forms = report.project.thresholds, report.project.forms
     equipment = [one.r3 for one in registered.by_class if one.key == "equipment"]
     days = [day.key for day in registered.by_day]
-    has_differences = any(one.difference for one in report.comparisons)
     sources = [name_of(SOURCES, one.key, chinese) for one in registered.by_source]
     with_peer = [one.difference for one in report.comparisons if one.other == "secondary"]
     return {
@@ -137,6 +137,6 @@ def _figures(report: Report) -> dict[str, str]:
         "lag": notation.plain_seconds(sync.online.p95_ms) if sync.online.p95_ms >= 0 else "",
         "acknowledged_share": sync.acknowledged_share,
         "success_share": report.resolutions.success_share,
-        "integrity": "未通过" if has_differences else "通过" if report.comparisons else "",
+        "integrity": "未通过" if contradictions(report) else "通过" if report.comparisons else "",
         "secondary_difference": notation.count(max(with_peer)) if with_peer else "",
     }

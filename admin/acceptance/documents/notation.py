@@ -56,10 +56,15 @@ def share(percent: str) -> str:
 def moment(time: str) -> str:
     """Write a UTC time of the report as Beijing time to the second; what is no time stays."""
     try:
-        parsed = datetime.strptime(time, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007 - Z is UTC
+        return f"{moment_of(time):%Y-%m-%d %H:%M:%S}"
     except ValueError:
         return printable(time)
-    return f"{parsed.replace(tzinfo=UTC).astimezone(BEIJING):%Y-%m-%d %H:%M:%S}"
+
+
+def moment_of(time: str) -> datetime:
+    """Return a UTC time of the report as Beijing time without a zone; raises ValueError."""
+    parsed = datetime.strptime(time, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return parsed.astimezone(BEIJING).replace(tzinfo=None, microsecond=0)
 
 
 def hour(key: str) -> str:

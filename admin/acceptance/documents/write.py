@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from admin.acceptance.documents.application_form import application_docx
 from admin.acceptance.documents.arithmetic import check_sums
+from admin.acceptance.documents.indicators_form import indicators_docx, indicators_xlsx
+from admin.acceptance.documents.notation import moment_of
 from admin.acceptance.documents.report_page import render_page
 from admin.acceptance.documents.sections.whole import chinese_paper, english_paper
 from admin.acceptance.documents.typesetting import typeset
+from admin.acceptance.documents.workbook import write_workbook
 from admin.acceptance.report import Report
+
+WORKBOOK = "data.xlsx"
 
 
 def write_documents(report: Report, folder: Path, evidence_digest: str) -> list[Path]:
@@ -23,11 +29,16 @@ def write_documents(report: Report, folder: Path, evidence_digest: str) -> list[
     """
     check_sums(report)
     zh, en = chinese_paper(report), english_paper(report)
-    made = {
+    made = moment_of(report.log.as_of)
+    contents = {
         "report.html": render_page(zh, en, evidence_digest),
         "report.pdf": typeset(zh, evidence_digest, report.project.applicant),
         "report-en.pdf": typeset(en, evidence_digest, report.project.applicant),
+        "附件9.docx": indicators_docx(report, made),
+        "附件9.xlsx": indicators_xlsx(report, made),
+        "附件10.docx": application_docx(report, made),
     }
-    for name, content in made.items():
+    for name, content in contents.items():
         (folder / name).write_bytes(content)
-    return [folder / name for name in made]
+    write_workbook(report, folder / WORKBOOK, made)
+    return [folder / name for name in (*contents, WORKBOOK)]

@@ -7,6 +7,7 @@ difference stands before everything else.
 from __future__ import annotations
 
 from admin.acceptance.documents import notation
+from admin.acceptance.documents.arithmetic import contradictions
 from admin.acceptance.documents.language import Say, said
 from admin.acceptance.documents.names import (
     CLASS_RULES,
@@ -36,7 +37,7 @@ _TONES: dict[str, Tone] = {"met": "ok", "missed": "bad", "undecided": "warn"}
 def summary(report: Report, say: Say) -> Section:
     """Write section 0: the three verdicts, and what they rest on."""
     blocks: list[Block] = []
-    different = [one for one in report.comparisons if one.difference]
+    different = contradictions(report)
     if report.state == "undecided":
         blocks.append(Paragraph(_withdrawn(report, len(different), say), "bad"))
     blocks.append(Verdicts(tuple(_judged(report, verdict, say) for verdict in report.verdicts)))
@@ -114,18 +115,27 @@ def _basis(report: Report, say: Say) -> str:
         f"由本节点签名{f'，{cosigners} 联署' if cosigners else '，没有联署'}。",
         f"is signed by this node{f' and cosigned by {cosigners}' if cosigners else ' alone'}.",
     )
-    different = any(one.difference for one in report.comparisons)
-    compared = "" if not report.comparisons else say(
-        "，与各项对照不一致" if different else "，与登记表、小时结算单和二级节点的各项对照一致",
-        " and differ from what they are compared with"
-        if different
-        else " and equal everything they are compared with in section 6",
-    )  # fmt: skip
+    compared = _compared(report, say)
     return say(
         f"以上数字由日志 {size} 条重新计算得出{compared}。检查点根 {root} {signed}"
         "自行核验的方法见第 10 节。",
         f"These figures are recomputed from {size} log entries{compared}. The checkpoint, root "
         f"{root}, {signed} Section 10 tells how to check it yourself.",
+    )
+
+
+def _compared(report: Report, say: Say) -> str:
+    if not report.comparisons:
+        return ""
+    if contradictions(report):
+        return say("，与第 6 节的对照不一致", " and contradict what section 6 compares them with")
+    if any(one.difference for one in report.comparisons):
+        return say(
+            "，与第 6 节的对照没有矛盾，差异已说明",
+            " and do not contradict what section 6 compares them with; differences are explained",
+        )
+    return say(
+        "，与第 6 节的各项对照一致", " and equal everything that section 6 compares them with"
     )
 
 
