@@ -1,8 +1,8 @@
 """The link to a secondary node that speaks idlink.v1 over gRPC.
 
-Invariants: no message class leaves this module; every failure of gRPC becomes one of ours; messages
-are bounded both ways and a peer that stops answering pings is given up within thirty seconds.
-Without TLS only loopback addresses are dialled.
+Invariants: message classes stay here and in `grpc_messages`; every failure of gRPC becomes one of
+ours; messages are bounded both ways and a peer that stops answering pings is given up within thirty
+seconds. Without TLS only loopback addresses are dialled.
 """
 
 from __future__ import annotations
@@ -12,34 +12,45 @@ import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from node.errors import AccessDenied, IntegrityFailure, InvalidInput, Unavailable
+from sync.grpc_messages import (
+    capabilities_value,
+    checkpoint_value,
+    day_report_message,
+    directive_value,
+    entry_message,
+    event_message,
+    item_result_value,
+    position_value,
+    profile_message,
+    received_value,
+    route_message,
+    told_value,
+)
 from sync.peer import (
+    CANNOT,
     Answer,
-    BatchReceived,
     Bucket,
-    Capabilities,
-    CheckpointAnswer,
-    CheckpointCode,
     Comparison,
     Directive,
-    DirectiveKind,
     DirectiveReply,
     Health,
     Hello,
     Item,
-    ItemCode,
     ItemResult,
     Link,
     Position,
+    ReceiptAnswer,
     TemplateNotice,
 )
 from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.proto.idlink.v1.secondary_link_pb2_grpc import SecondaryLinkStub
+from sync.reports import DayReport, Document, Event, Profile, Route, Told
 
 _R = TypeVar("_R")
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
@@ -60,6 +71,13 @@ _STATES = {
     "degraded": pb.HEALTH_STATE_DEGRADED,
     "abnormal": pb.HEALTH_STATE_ABNORMAL,
     "maintenance": pb.HEALTH_STATE_MAINTENANCE,
+}
+# Answers to a call that say no, and do not mean that the line is dead.
+_UNIMPLEMENTED = "peer_unimplemented"
+_RECEIPT_REFUSALS = {
+    _UNIMPLEMENTED: CANNOT,
+    "peer_not_found": "ahead",
+    "peer_resource_exhausted": "receipt_too_large",
 }
 Credentials = Callable[[str], Awaitable[grpc.ChannelCredentials]]
 # Calls under way when a session ends are given this long to end by themselves.
@@ -126,8 +144,8 @@ class GrpcLink:
         self._metadata: Metadata = (("idlink-session", opened.token),)
         self._stream = stub.SyncLog(metadata=self._metadata)
         self._under_way: set[asyncio.Task[object]] = set()
-        self.capabilities = _capabilities(opened.capabilities)
-        self.position = _position(opened.position)
+        self.capabilities = capabilities_value(opened.capabilities)
+        self.position = position_value(opened.position, opened.cosigned_note)
         self.cosigner_key = opened.cosigner_verifier_key
 
     async def close(self) -> None:
@@ -155,7 +173,7 @@ class GrpcLink:
     async def send(self, batch_id: int, items: Sequence[Item]) -> None:
         """Hand a batch to the stream."""
         batch = pb.Batch(
-            batch_id=batch_id, first_index=items[0].index, entries=[_entry(i) for i in items]
+            batch_id=batch_id, first_index=items[0].index, entries=[entry_message(i) for i in items]
         )
         with _grpc_errors():
             await self._stream.write(pb.SyncLogRequest(batch=batch))
@@ -172,9 +190,9 @@ class GrpcLink:
             async for response in self._stream:
                 match response.WhichOneof("part"):
                     case "batch":
-                        yield _received(response.batch)
+                        yield received_value(response.batch)
                     case "checkpoint":
-                        yield _checkpoint(response.checkpoint)
+                        yield checkpoint_value(response.checkpoint)
                     case _:
                         raise IntegrityFailure(code="unknown_answer")
 
@@ -183,12 +201,26 @@ class GrpcLink:
         if not items:
             return []
         request = pb.RetryItemsRequest(
-            items=[pb.RetryItem(index=i.index, opening=_entry(i).opening) for i in items]
+            items=[pb.RetryItem(index=i.index, opening=entry_message(i).opening) for i in items]
         )
         response = await self._call(
             self._stub.RetryItems(request, metadata=self._metadata, timeout=CALL_TIMEOUT_S)
         )
-        return [_item_result(result) for result in response.results]
+        return [item_result_value(result) for result in response.results]
+
+    async def issue_receipt(self, size: int) -> ReceiptAnswer:
+        """Ask for a receipt; what the peer refuses is an answer, and the session goes on."""
+        request = pb.IssueReceiptRequest(size=size)
+        try:
+            response = await self._call(
+                self._stub.IssueReceipt(request, metadata=self._metadata, timeout=COMPARE_TIMEOUT_S)
+            )
+        except Unavailable as error:
+            refusal = _RECEIPT_REFUSALS.get(error.code)
+            if refusal is None:
+                raise
+            return ReceiptAnswer(b"", refusal)
+        return ReceiptAnswer(response.note)
 
     async def put_template(self, template: TemplateNotice) -> None:
         """Make a template known."""
@@ -207,6 +239,38 @@ class GrpcLink:
             )
         )
 
+    async def tell(self, document: Document) -> Told:
+        """Tell a document; what the peer refuses is an answer, and the session goes on."""
+        try:
+            return told_value(await self._call(self._telling(document)))
+        except Unavailable as error:
+            if error.code != _UNIMPLEMENTED:
+                raise
+            return Told(accepted=False, code=CANNOT)
+
+    async def _telling(self, document: Document) -> pb.Receipt:
+        answer: (
+            pb.ReportDayResponse
+            | pb.ReportEventResponse
+            | pb.PutRouteResponse
+            | pb.PutProfileResponse
+        )
+        options: dict[str, Any] = {"metadata": self._metadata, "timeout": CALL_TIMEOUT_S}
+        match document:
+            case DayReport():
+                day = pb.ReportDayRequest(report=day_report_message(document))
+                answer = await self._stub.ReportDay(day, **options)
+            case Event():
+                event = pb.ReportEventRequest(event=event_message(document))
+                answer = await self._stub.ReportEvent(event, **options)
+            case Route():
+                route = pb.PutRouteRequest(route=route_message(document))
+                answer = await self._stub.PutRoute(route, **options)
+            case Profile():
+                profile = pb.PutProfileRequest(profile=profile_message(document))
+                answer = await self._stub.PutProfile(profile, **options)
+        return answer.receipt
+
     async def heartbeat(self, health: Health) -> Position:
         """Say that we live."""
         request = pb.HeartbeatRequest(
@@ -219,14 +283,14 @@ class GrpcLink:
         response = await self._call(
             self._stub.Heartbeat(request, metadata=self._metadata, timeout=CALL_TIMEOUT_S)
         )
-        return _position(response.position)
+        return position_value(response.position)
 
     async def directives(self, after: str) -> AsyncIterator[Directive]:
         """Yield orders as they are issued."""
         request = pb.WatchDirectivesRequest(node_id=self._node_id, after_directive_id=after)
         with _grpc_errors():
             async for response in self._stub.WatchDirectives(request, metadata=self._metadata):
-                yield _directive(response.directive)
+                yield directive_value(response.directive)
 
     async def answer_directive(self, reply: DirectiveReply) -> None:
         """Acknowledge an order."""
@@ -273,82 +337,6 @@ class GrpcLink:
         await self._call(
             self._stub.WithdrawRecords(request, metadata=self._metadata, timeout=CALL_TIMEOUT_S)
         )
-
-
-def _entry(item: Item) -> pb.Entry:
-    opening = item.opening
-    if opening is None:
-        return pb.Entry(leaf=item.leaf)
-    return pb.Entry(
-        leaf=item.leaf,
-        opening=pb.Opening(
-            salt=opening.salt, withheld_digest=opening.withheld_digest, shared=opening.shared
-        ),
-    )
-
-
-def _capabilities(given: pb.Capabilities) -> Capabilities:
-    return Capabilities(
-        max_batch=max(1, min(given.max_batch, 5_000)),
-        window=max(1, min(given.window, 64)),
-        holds_log=True,
-        can_reconcile=given.digest_reconcile,
-        gives_directives=given.directives,
-    )
-
-
-def _position(given: pb.LogPosition) -> Position:
-    return Position(given.size, given.root, given.cosigned_size)
-
-
-def _received(given: pb.BatchResult) -> BatchReceived:
-    return BatchReceived(
-        batch_id=given.batch_id,
-        acked_size=given.acknowledged_size,
-        refused=tuple(_item_result(result) for result in given.refused),
-        received_at_ms=max(0, min(given.received_at_ms, 253_402_300_799_000)),
-        receipt=given.receipt_id,
-    )
-
-
-def _item_result(given: pb.ItemResult) -> ItemResult:
-    return ItemResult(given.index, _item_code(given.code), given.message)
-
-
-def _item_code(number: int) -> ItemCode:
-    try:
-        name = pb.ItemCode.Name(number)
-        return ItemCode(name.removeprefix("ITEM_CODE_").lower())
-    except ValueError:
-        return ItemCode.UNKNOWN_OUTCOME
-
-
-def _checkpoint(given: pb.CheckpointResult) -> CheckpointAnswer:
-    try:
-        name = pb.CheckpointCode.Name(given.code)
-        code = CheckpointCode(name.removeprefix("CHECKPOINT_CODE_").lower())
-    except ValueError as error:
-        raise IntegrityFailure(code="unknown_answer") from error
-    return CheckpointAnswer(code, given.size, given.signature_line, given.message)
-
-
-def _directive(given: pb.Directive) -> Directive:
-    try:
-        name = pb.DirectiveKind.Name(given.kind)
-        kind = DirectiveKind(name.removeprefix("DIRECTIVE_KIND_").lower())
-    except ValueError as error:
-        raise IntegrityFailure(code="unknown_directive") from error
-    return Directive(
-        id=given.id,
-        kind=kind,
-        prefix=given.prefix,
-        identifiers=tuple(given.identifiers),
-        from_index=given.from_index,
-        to_index=given.to_index,
-        reason=given.reason[:500],
-        issued_at_ms=given.issued_at_ms,
-        due_at_ms=given.due_at_ms,
-    )
 
 
 @contextmanager

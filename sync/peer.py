@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from sync.reports import Document, Told
+
 
 class ItemCode(StrEnum):
     """What a peer says of one item (idlink.v1.ItemCode)."""
@@ -92,11 +94,15 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What the peer holds of the log: leaves, the RFC 6962 root over them, the size cosigned."""
+    """What the peer holds of the log: leaves, the RFC 6962 root over them, the size cosigned.
+
+    `cosigned_note`: the checkpoint cosigned last, as the log signed it; told when a session opens.
+    """
 
     size: int
     root: bytes
     cosigned_size: int
+    cosigned_note: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +147,30 @@ class BatchReceived:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointAnswer:
-    """A peer's answer to a checkpoint; `line` is a signature line when it was cosigned."""
+    """A peer's answer to a checkpoint; `line` is a signature line when it was cosigned.
+
+    `held`: of a refusal, the checkpoint cosigned before.
+    """
 
     code: CheckpointCode
     size: int
     line: bytes
     message: str
+    held: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptAnswer:
+    """A peer's receipt (`node.domain.receipt`, not yet verified), or why it gives none.
+
+    `refusal`: a code, "" with a note; `cannot` for a peer that gives none at all.
+    """
+
+    note: bytes
+    refusal: str = ""
+
+
+CANNOT = "cannot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +265,16 @@ class Link(Protocol):
         """Send items again whose leaves the peer holds; a result for each."""
         ...
 
+    async def issue_receipt(self, size: int) -> ReceiptAnswer:
+        """Ask for the peer's statement about the first `size` leaves."""
+        ...
+
     async def put_template(self, template: TemplateNotice) -> None:
         """Make a template known; repeated calls do nothing."""
+        ...
+
+    async def tell(self, document: Document) -> Told:
+        """Tell a day report, an event, a route, the company's data; twice is as good as once."""
         ...
 
     async def heartbeat(self, health: Health) -> Position:

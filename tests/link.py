@@ -17,7 +17,7 @@ from node.storage.reconciliation_queries import Reconciliation
 from node.telemetry import Metrics
 from sync.grpc_link import GrpcPeer
 from sync.link_credentials import LinkCredentials
-from sync.peer import Hello, Link
+from sync.peer import Hello, Link, Peer
 from sync.relay.ledger import Ledger
 from sync.relay.relay import Relay, Surroundings
 from sync.relay.session import SessionSettings
@@ -102,12 +102,13 @@ class Pair:
             gc.collect()
             await asyncio.sleep(0)
 
-    def start_relay(self) -> None:
+    def start_relay(self, peer: Peer | None = None) -> None:
+        """Start the relay, towards the secondary node or something that stands in its place."""
         templates = self.register.directory.now.templates.templates
         around = Surroundings(hello=self.hello, templates=templates, obedience=self.orders)
         if self.credentials is not None:
             around = replace(around, credentials_replaced=self.credentials.replaced)
-        relay = Relay(self.peer, self.ledger, around, self.metrics, self.settings)
+        relay = Relay(peer or self.peer, self.ledger, around, self.metrics, self.settings)
         self.relaying = asyncio.create_task(relay.run())
 
     async def stop_relay(self) -> None:

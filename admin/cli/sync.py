@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 import click
 import msgspec
 
-from admin.cli.failures import EXIT_CODES, OK
+from admin.cli.client import NodeClient
+from admin.cli.failures import EXIT_CODES, FINDING, OK
 from admin.cli.options import connect, json_option, node_option
 from admin.cli.surroundings import Surroundings
 from admin.cli.tables import print_rows
+from node.errors import Unavailable
 
 SYNC = "/api/v1/sync"
+LOOK_S = 0.2
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(1, 86_400), default=60.0, show_default=True, help="s"
+)
 
 
 @click.group(epilog=EXIT_CODES)
@@ -91,6 +100,55 @@ def directive(
         found = client.post(f"{SYNC}/directives/{number}", dict[str, object], body=[body])
     click.echo(msgspec.json.encode(found).decode())
     return OK
+
+
+@sync.command(epilog=EXIT_CODES)
+@click.option("--size", type=click.IntRange(0), default=0, help="叶数,0 为全部 / Leaves, 0: all.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="回执写入文件 / Write the note to a file.",
+)
+@timeout_option
+@node_option
+@click.pass_obj
+def receipt(
+    surroundings: Surroundings, *, size: int, out: Path | None, timeout: float, node: str | None
+) -> int:
+    """取得二级节点的回执 / Fetch the secondary node's signed receipt.
+
+    未取得时退出码为 1。
+    The exit code is 1 when none is given.
+    """
+    with connect(surroundings, node) as client:
+        found = _served(client, f"{SYNC}/receipts", {"size": size}, timeout)
+    if found["failure"]:
+        click.echo(f"未取得回执 No receipt: {found['failure']}", err=True)
+        return FINDING
+    note = str(found["note"])
+    if out is None:
+        click.echo(note, nl=False)
+    else:
+        out.write_text(note, "utf-8")
+    return OK
+
+
+def _served(
+    client: NodeClient, path: str, body: Mapping[str, object], timeout_s: float
+) -> dict[str, object]:
+    """Ask for an errand and return it once it was run."""
+    asked = client.post(path, dict[str, object], body=[msgspec.json.encode(body)])
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = client.get(f"{SYNC}/errands/{asked['id']}", dict[str, object])
+        if found["state"] != "waiting":
+            return found
+        time.sleep(LOOK_S)
+    raise Unavailable(
+        f"任务 {asked['id']} 尚未完成,二级节点可能不可达",
+        f"Errand {asked['id']} has not been run; the secondary node may be out of reach",
+        code="still_running",
+    )
 
 
 @sync.command(name="clear-alarm", epilog=EXIT_CODES)

@@ -150,6 +150,8 @@ def _sync_routes(s: SyncRoutes) -> list[_Route]:
         ("GET", SYNC, s.overview, "同步概况 / The link to the secondary node"),
         ("POST", SYNC + "/reconciliations", s.compare, "发起比对 / Compare and mend"),
         ("GET", SYNC + "/reconciliations/{number}", s.comparison, "比对结果 / A comparison"),
+        ("POST", SYNC + "/receipts", s.receipt, "取得回执 / Ask for a receipt"),
+        ("GET", SYNC + "/errands/{number}", s.errand, "任务结果 / What became of an errand"),
         ("POST", SYNC + "/items:{action}", s.move_items, "重试或放弃 / Retry or drop items"),
         ("POST", SYNC + "/directives/{id}", s.decide, "处理指令 / Decide about an order"),
         ("POST", SYNC + "/alarms:clear", s.clear_alarm, "解除告警 / Clear an alarm"),

@@ -36,7 +36,9 @@ STATE_AGE_S = 0.1
 READS, WAITING_READS = 4, 1_000
 FINAL_KEPT = 512
 # While one of these stands, nothing new is published (two views of one log would be).
-FREEZING = ("witness_refused", "peer_holds_other_log")
+FREEZING = frozenset(
+    {"witness_refused", "peer_holds_other_log", "log_went_back", "leaf_forged", "leaf_missing"}
+)
 
 
 class LogReader:
@@ -172,8 +174,9 @@ class LogReader:
 
 def _frozen() -> Unavailable:
     return Unavailable(
-        "日志发布已冻结:二级节点报告日志不一致,等待人工处理",
-        "Publication is frozen: the secondary node holds another log; a person must look",
+        "日志发布已冻结:日志与二级节点所持不一致或自相矛盾,等待人工处理(xibiao status)",
+        "Publication is frozen: the log contradicts itself or what the secondary node holds;"
+        " a person must look (xibiao status)",
         code="publication_frozen",
     )
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from node.storage import alarm_queries, directive_queries, reconciliation_queries, sync_queries
+from node.storage import (
+    alarm_queries,
+    directive_queries,
+    filing_queries,
+    receipt_queries,
+    reconciliation_queries,
+    sync_queries,
+)
 from node.storage.engine import ReadScope
 from node.storage.sync_queries import BatchEvidence
 
@@ -43,6 +50,7 @@ async def sync_report(
         "lag_ms": lag_percentiles(evidence),
         "items": await sync_queries.item_counts(scope, peer),
         "cosigned": {"size": size, "at": cosigned_at, "by": position.cosigner_key},
+        "receipt": await _receipt(scope, peer, log_size),
         "reconciled": None
         if compared is None
         else {
@@ -56,6 +64,18 @@ async def sync_report(
             {"kind": alarm.kind, "zh": alarm.zh, "en": alarm.en, "raised_at": alarm.raised_at}
             for alarm in await alarm_queries.standing(scope)
         ],
+    }
+
+
+async def _receipt(scope: ReadScope, peer: str, log_size: int) -> dict[str, object]:
+    """Return the newest receipt; `refused`: why there is none, or none since, "" for no refusal."""
+    newest = await receipt_queries.newest_receipt(scope, peer, log_size)
+    refusal = await filing_queries.last_filing(scope, peer, receipt_queries.RECEIPT, "")
+    at = newest.at if newest else ""
+    return {
+        "size": newest.size if newest else 0,
+        "at": at,
+        "refused": refusal.code if refusal and refusal.sent_at > at else "",
     }
 
 

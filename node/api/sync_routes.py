@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api.access_control import AccessControl
 from node.api.exchange import decode, json_response, read_body
-from node.errors import NotFound, WrongState
+from node.errors import InvalidInput, NotFound, WrongState
 from node.registration.register import moment
-from node.storage import alarm_queries, directive_queries, reconciliation_queries, sync_queries
+from node.storage import (
+    alarm_queries,
+    directive_queries,
+    log_queries,
+    receipt_queries,
+    reconciliation_queries,
+    sync_queries,
+)
 from node.storage.engine import Database
+from node.storage.receipt_queries import Errand
 from node.storage.reconciliation_queries import Reconciliation
 
 MAX_BODY = 262_144
@@ -49,6 +58,13 @@ class ClearRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
 
 
+class ReceiptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for a receipt about the first `size` leaves; 0: all there are."""
+
+    size: Annotated[int, Meta(ge=0)] = 0
+
+
+_receipt = msgspec.json.Decoder(ReceiptRequest)
 _compare = msgspec.json.Decoder(CompareRequest)
 _items = msgspec.json.Decoder(ItemsRequest)
 _decision = msgspec.json.Decoder(DecisionRequest)
@@ -96,6 +112,39 @@ class SyncRoutes:
                 "alarms": alarms,
             }
         )
+
+    async def receipt(self, request: Request) -> Response:
+        """Ask the secondary node for a receipt; answers 202 with the number of the errand.
+
+        It is fetched once the secondary node has cosigned that size.
+        """
+        self._operator(request)
+        asked = decode(await read_body(request, MAX_BODY) or b"{}", _receipt)
+        async with self._database.write() as scope:
+            held = (await log_queries.state(scope)).size
+            if asked.size > held:
+                raise InvalidInput(
+                    f"日志只有 {held} 个叶", f"The log has {held} leaves", code="beyond_the_log"
+                )
+            size, at = asked.size or held, moment(self._clock)
+            kind = receipt_queries.RECEIPT
+            number = await receipt_queries.ask(scope, self._peer, kind, at, size=size)
+        return json_response({"id": number, "kind": kind, "size": size}, 202)
+
+    async def errand(self, request: Request) -> Response:
+        """Return what became of something asked for; of a receipt, with the signed note."""
+        self._operator(request)
+        text = request.path_params["number"]
+        async with self._database.read() as scope:
+            number = int(text) if text.isdecimal() and len(text) < 16 else -1
+            found = await receipt_queries.find_errand(scope, number)
+            if found is None:
+                raise NotFound("没有此任务", "No such errand", code="no_errand")
+            note = b""
+            if found.kind == receipt_queries.RECEIPT and found.done_at and not found.failure:
+                kept = await receipt_queries.newest_receipt(scope, self._peer, found.size)
+                note = kept.note if kept and kept.size == found.size else b""
+        return json_response(_errand_shown(found) | {"note": note.decode()})
 
     async def compare(self, request: Request) -> Response:
         """Ask for a comparison with the secondary node; answers 202 with its number."""
@@ -160,6 +209,20 @@ class SyncRoutes:
         async with self._database.write() as scope:
             cleared = await alarm_queries.clear(scope, [asked.kind], moment(self._clock))
         return json_response({"cleared": cleared})
+
+
+def _errand_shown(found: Errand) -> dict[str, object]:
+    state = "waiting" if not found.done_at else "failed" if found.failure else "finished"
+    return {
+        "id": found.id,
+        "kind": found.kind,
+        "subject": found.subject,
+        "size": found.size,
+        "state": state,
+        "asked_at": found.asked_at,
+        "done_at": found.done_at,
+        "failure": found.failure,
+    }
 
 
 def _shown(found: Reconciliation) -> dict[str, object]:

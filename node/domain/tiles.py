@@ -158,6 +158,13 @@ def tiles_for_inclusion(index: int, size: int) -> list[tuple[int, int]]:
     return sorted(touched)
 
 
+def tiles_for_root(size: int) -> list[tuple[int, int]]:
+    """Name the tiles (level, number) that `CompactRange.load(size, …)` reads, sorted."""
+    touched: set[tuple[int, int]] = set()
+    CompactRange.load(size, _recorder(touched))
+    return sorted(touched)
+
+
 def tiles_for_consistency(old: int, new: int) -> list[tuple[int, int]]:
     """Name the tiles (level, number) that `consistency_path(old, new, …)` reads, sorted."""
     touched: set[tuple[int, int]] = set()

@@ -144,6 +144,19 @@ async def read_tiles(
     return found
 
 
+async def leaf_hashes(scope: ReadScope, first: int, end: int) -> bytes:
+    """Return the hashes that the tree has at the leaf indexes first … end - 1, 32 bytes each.
+
+    Shorter when tiles are missing.
+    """
+    rows = await scope.rows(
+        "SELECT hashes FROM tile WHERE level = 0 AND number >= $1 AND number <= $2 ORDER BY number",
+        (first >> 8, (end - 1) >> 8),
+    )
+    start = 32 * (first & 255)
+    return b"".join(bytes(row[0]) for row in rows)[start : start + 32 * (end - first)]
+
+
 async def read_bundle(scope: ReadScope, number: int) -> bytes | None:
     """Return a full entry bundle, or None when it is not full yet."""
     rows = await scope.rows("SELECT data FROM entry_bundle WHERE number = $1", (number,))

@@ -34,6 +34,7 @@ from node.storage.sync_queries import (
 )
 from sync.digests import record_digest
 from sync.peer import BatchReceived, Item, ItemCode, ItemResult, Opening
+from sync.relay.report_book import ReportBook
 from sync.relay.window import SentBatch
 
 # What the peer said -> what we do: wait for a condition, find out, or ask a person.
@@ -68,6 +69,7 @@ class Ledger:
         self._database = database
         self._clock = clock
         self.peer = peer
+        self.reports = ReportBook(database, peer, clock)
 
     def now(self) -> str:
         """Return the time as records write it."""
@@ -93,6 +95,13 @@ class Ledger:
         async with self._database.read() as scope:
             changes = await sync_queries.changes(scope, first, end)
         return [item_of(change) for change in changes]
+
+    async def items_and_hashes(self, first: int, end: int) -> tuple[list[Item], bytes]:
+        """Return the items of a range, with the hashes that the tree has at its leaves."""
+        async with self._database.read() as scope:
+            changes = await sync_queries.changes(scope, first, end)
+            hashes = await log_queries.leaf_hashes(scope, first, end)
+        return [item_of(change) for change in changes], hashes
 
     async def items_at(self, indexes: Sequence[int]) -> list[Item]:
         """Return the items at some leaf indexes."""

@@ -2,7 +2,8 @@
 
 Four things can be found. The peer has what we think it has: go on. It has more: acknowledgements
 were lost, and what became of those items is asked again. It has less: it was restored from a
-backup, and gets the rest anew. It has another log: nothing is sent, and an alarm stands.
+backup, and gets the rest anew. It has another log: nothing is sent, and an alarm stands
+(`equivocation`).
 """
 
 from __future__ import annotations
@@ -12,24 +13,28 @@ from dataclasses import replace
 import structlog
 
 from node.domain.merkle_tree import verify_consistency
+from node.domain.signed_note import Verifier
 from node.errors import IntegrityFailure, ProofInvalid
-from node.storage.log_queries import LogState
 from node.storage.sync_queries import PeerPosition
 from sync.peer import Link
+from sync.relay.equivocation import OTHER_LOG, name_other_log
 from sync.relay.ledger import Alarm, Ledger
 
 _log = structlog.get_logger(__name__)
-OTHER_LOG, ROLLED_BACK, OTHER_COSIGNER = "peer_holds_other_log", "peer_rolled_back", "cosigner_key"
+ROLLED_BACK, OTHER_COSIGNER = "peer_rolled_back", "cosigner_key"
 
 
-async def settle_position(link: Link, ledger: Ledger) -> PeerPosition:
-    """Return where to go on; raises IntegrityFailure when the peer holds another log."""
+async def settle_position(link: Link, ledger: Ledger, log_key: Verifier) -> PeerPosition:
+    """Return where to go on; raises IntegrityFailure when the peer holds another log.
+
+    `log_key` verifies what our log signed.
+    """
     known = await _with_pinned_key(link, ledger)
     if not link.capabilities.holds_log:
         await ledger.move(known)
         return known
     held = link.position
-    await _require_same_log(link, ledger, await ledger.log_state())
+    await _require_same_log(link, ledger, log_key)
     if held.size < known.acked_size:
         _log.warning("peer_rolled_back", held=held.size, acknowledged=known.acked_size)
         await ledger.raise_alarm(
@@ -64,8 +69,8 @@ async def _with_pinned_key(link: Link, ledger: Ledger) -> PeerPosition:
     return replace(known, cosigner_key=link.cosigner_key)
 
 
-async def _require_same_log(link: Link, ledger: Ledger, ours: LogState) -> None:
-    held = link.position
+async def _require_same_log(link: Link, ledger: Ledger, log_key: Verifier) -> None:
+    held, ours = link.position, await ledger.log_state()
     try:
         if held.size > ours.size:
             raise ProofInvalid(code=OTHER_LOG)
@@ -78,20 +83,9 @@ async def _require_same_log(link: Link, ledger: Ledger, ours: LogState) -> None:
             path=path,
         )
     except ProofInvalid as error:
-        await ledger.raise_alarm(
-            Alarm(
-                OTHER_LOG,
-                f"二级节点持有的日志与本节点不一致(其大小 {held.size},本节点 {ours.size}),"
-                "已停止同步",
-                f"The secondary node holds another log (size {held.size}, here {ours.size});"
-                " nothing is sent",
-                ours.checkpoint,
-            )
-        )
-        raise IntegrityFailure(
-            "二级节点持有另一份日志", "The secondary node holds another log", code=OTHER_LOG
-        ) from error
-    await ledger.clear_alarms(OTHER_LOG)
+        alarm = await name_other_log(link, ledger, log_key)
+        await ledger.raise_alarm(alarm)
+        raise IntegrityFailure(alarm.zh, alarm.en, code=alarm.kind) from error
 
 
 async def _ask_again(link: Link, ledger: Ledger, first: int, end: int) -> None:

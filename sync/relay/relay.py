@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from node.domain.signed_note import Verifier, parse_verifier_key
 from node.domain.template import Template
 from node.errors import AccessDenied, IntegrityFailure, XibiaoError
 from node.telemetry import Metrics
@@ -21,6 +22,7 @@ from sync.peer import Hello, Link, Peer
 from sync.relay.directives import Directives, Obedience
 from sync.relay.ledger import Alarm, Ledger
 from sync.relay.opening import settle_position
+from sync.relay.receipts import LogIdentity, Receipts
 from sync.relay.reconcile import Reconciler
 from sync.relay.session import Session, SessionSettings
 from sync.relay.waiting_items import WaitingItems, put_templates
@@ -113,7 +115,8 @@ class Relay:
 
     async def _run_on(self, link: Link) -> None:
         await put_templates(link, self._around.templates())
-        position = await settle_position(link, self._ledger)
+        log_key = parse_verifier_key(self._around.hello().log_key)
+        position = await settle_position(link, self._ledger, log_key)
         session = Session(
             link,
             self._ledger,
@@ -128,6 +131,8 @@ class Relay:
         _log.info("sync_session", peer=self._peer.name, acknowledged=position.acked_size)
         beside = [waiting.run(), orders.receive(), orders.carry_out(), self._renew(session)]
         beside.append(Reconciler(link, self._ledger, session).run())
+        identity = _identity(log_key, position.cosigner_key)
+        beside.append(Receipts(link, self._ledger, identity).run())
         await session.run(*beside)
 
     async def _renew(self, session: Session) -> None:
@@ -171,3 +176,8 @@ class Relay:
         except XibiaoError as error:
             # The cause remains, so the next session raises it.
             _log.error("alarm_not_raised", alarm=alarm.kind, reason=str(error))
+
+
+def _identity(log_key: Verifier, cosigner_key: str) -> LogIdentity | None:
+    """Return whose receipts are to be trusted; None for a peer that holds no log."""
+    return LogIdentity(log_key.name, parse_verifier_key(cosigner_key)) if cosigner_key else None

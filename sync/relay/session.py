@@ -30,17 +30,12 @@ from sync.peer import (
     Item,
     Link,
 )
-from sync.relay.ledger import Alarm, Ledger
+from sync.relay.equivocation import REFUSED, checked_items, refusal_alarm
+from sync.relay.ledger import Ledger
 from sync.relay.pace import Pace
 from sync.relay.window import Window
 
 _log = structlog.get_logger(__name__)
-WITNESS_REFUSED = "witness_refused"
-_REFUSED_ZH = {
-    CheckpointCode.BAD_SIGNATURE: "签名无效",
-    CheckpointCode.OLDER: "检查点早于已会签的检查点",
-    CheckpointCode.INCONSISTENT: "检查点与其保存的日志不一致",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +127,7 @@ class Session:
             while self._window.next_index < state.size and self._may_send.is_set():
                 await self._until_there_is_room()
                 first, limit = self._window.next_index, self._next_batch()
-                items = await self._ledger.items(first, min(first + limit, state.size))
+                items = await checked_items(self._ledger, first, min(first + limit, state.size))
                 if self._may_send.is_set():  # it was, before the items were read
                     await self._send_batch(items)
             if not self._may_send.is_set():
@@ -247,7 +242,6 @@ class Session:
                 self._require_cosignature(offered, line)
                 await self._ledger.cosigned(offered.size, line)
                 self._cosigned_size = offered.size
-                await self._ledger.clear_alarms(WITNESS_REFUSED)
             case CheckpointCode.STALE_OLD_SIZE | CheckpointCode.AHEAD:
                 # A lost answer, or leaves still on their way: offer again from where it is.
                 self._cosigned_size = min(answer.size, self._window.acked_size)
@@ -262,18 +256,9 @@ class Session:
             raise IntegrityFailure(code="no_cosignature")
 
     async def _refused(self, offered: LogState, answer: CheckpointAnswer) -> None:
-        reason = _REFUSED_ZH.get(answer.code, answer.code.value)
-        await self._ledger.raise_alarm(
-            Alarm(
-                WITNESS_REFUSED,
-                f"二级节点拒绝会签大小为 {offered.size} 的检查点:{reason}",
-                f"The secondary node refuses the checkpoint of size {offered.size}:"
-                f" {answer.code.value}. {answer.message[:200]}",
-                offered.checkpoint,
-            )
-        )
+        await self._ledger.raise_alarm(refusal_alarm(offered, answer))
         raise IntegrityFailure(
-            "二级节点拒绝会签", "The secondary node refuses to cosign", code=WITNESS_REFUSED
+            "二级节点拒绝会签", "The secondary node refuses to cosign", code=REFUSED
         )
 
     async def _heartbeat(self) -> None:

@@ -47,6 +47,7 @@ class Position:
     size: int
     root: bytes
     cosigned_size: int
+    cosigned_note: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,14 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointOutcome:
-    """`line`: our signature, when it was cosigned."""
+    """`line`: our signature, when it was cosigned; `held`: otherwise what was cosigned before."""
 
     code: CheckpointCode
     size: int
     line: bytes
     live_records: int
     message: str
+    held: bytes = b""
 
 
 Job = tuple[int, Batch | Offer]
@@ -123,7 +125,9 @@ class Ledger:
     def position(self, db: Connection, node: int) -> Position:
         """Return what is held of a node's log."""
         row, cosigned = node_rows.by_id(db, node), log_rows.cosigned(db, node)
-        return Position(row.size, row.root, cosigned.size if cosigned else 0)
+        if cosigned is None:
+            return Position(row.size, row.root, 0)
+        return Position(row.size, row.root, cosigned.size, cosigned.note)
 
     def run(self, db: Connection, jobs: Sequence[Job]) -> list[Outcome]:
         """Do jobs in order in one durable step; return an outcome for each.
@@ -217,7 +221,8 @@ class Ledger:
                 found = Evidence(state.id, now_ms, message_of(refusal), offer.note, held, proof)
                 log_rows.add_evidence(db, found, limit=MAX_EVIDENCE)
             code, size = CheckpointCode(refusal.code), refused_size(refusal, holding)
-            return CheckpointOutcome(code, size, b"", live, message_of(refusal))
+            held = before.note if before else b""
+            return CheckpointOutcome(code, size, b"", live, message_of(refusal), held)
         line = cosignature_line(offer, self._cosigner, time_s=now_ms // 1_000)
         new = Cosigned(offered.size, offered.root, now_ms, offer.note, line)
         log_rows.put_cosigned(db, state.id, new)

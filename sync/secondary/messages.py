@@ -91,6 +91,7 @@ def checkpoint_message(outcome: CheckpointOutcome) -> pb.SyncLogResponse:
             signature_line=outcome.line,
             accepted_records=outcome.live_records,
             message=outcome.message,
+            cosigned_note=outcome.held,
         )
     )
 

@@ -106,6 +106,7 @@ class SecondaryLinkService(SecondaryLinkServicer):
             capabilities=self._capabilities(),
             position=position_message(position),
             cosigner_verifier_key=self._parts.cosigner.verifier_key(),
+            cosigned_note=position.cosigned_note,
         )
 
     async def Heartbeat(

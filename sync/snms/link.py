@@ -20,6 +20,7 @@ from node.domain.merkle_tree import EMPTY_ROOT
 from node.domain.template import parse_template
 from node.errors import InvalidInput, Unavailable
 from sync.peer import (
+    CANNOT,
     Answer,
     BatchReceived,
     Bucket,
@@ -33,8 +34,10 @@ from sync.peer import (
     ItemResult,
     Link,
     Position,
+    ReceiptAnswer,
     TemplateNotice,
 )
+from sync.reports import Document, Told
 from sync.snms.answers import Envelope, PrefixData, read_data
 from sync.snms.batch_size import MOST, BatchSize
 from sync.snms.calls import Calls, Route, is_done
@@ -148,6 +151,10 @@ class SnmsLink:
         async with self._turn:
             return await self._delivery.deliver(items)
 
+    async def issue_receipt(self, size: int) -> ReceiptAnswer:
+        """Return that there is none: the interface knows no log."""
+        return ReceiptAnswer(b"", CANNOT)
+
     async def put_template(self, template: TemplateNotice) -> None:
         """Note a template; it is made known below a prefix before the first record needs it."""
         try:
@@ -155,6 +162,10 @@ class SnmsLink:
         except InvalidInput as error:
             name = f"{template.name}/{template.version}"
             _log.error("snms_template_unusable", template=name, reason=str(error))
+
+    async def tell(self, document: Document) -> Told:
+        """Say that it cannot be told: routes are told at the beginning, nothing else can be."""
+        return Told(accepted=False, code=CANNOT)
 
     async def heartbeat(self, health: Health) -> Position:
         """Ask for the state of a prefix, one after the other: the cheapest request there is."""

@@ -19,10 +19,10 @@ from admin.schema_upgrade import alembic_config, upgrade_schema
 from node.errors import WrongState
 from node.storage.engine import driver_url, open_database
 from node.storage.schema_version import current_version
-from node.storage.tables import metadata
+from node.storage.sync_tables import metadata
 from tests.builders import counts, item, lot, register_at, register_one
 
-HEAD = "0003"
+HEAD = "0005"
 CHECKOUT = Path(__file__).parents[2]
 
 

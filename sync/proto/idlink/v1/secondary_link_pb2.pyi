@@ -171,20 +171,22 @@ class OpenSessionRequest(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., prefixes: _Optional[_Iterable[str]] = ..., software: _Optional[str] = ..., log_verifier_key: _Optional[str] = ...) -> None: ...
 
 class OpenSessionResponse(_message.Message):
-    __slots__ = ("token", "expires_at_ms", "server_time_ms", "capabilities", "position", "cosigner_verifier_key")
+    __slots__ = ("token", "expires_at_ms", "server_time_ms", "capabilities", "position", "cosigner_verifier_key", "cosigned_note")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
     SERVER_TIME_MS_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     COSIGNER_VERIFIER_KEY_FIELD_NUMBER: _ClassVar[int]
+    COSIGNED_NOTE_FIELD_NUMBER: _ClassVar[int]
     token: str
     expires_at_ms: int
     server_time_ms: int
     capabilities: Capabilities
     position: LogPosition
     cosigner_verifier_key: str
-    def __init__(self, token: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., server_time_ms: _Optional[int] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., position: _Optional[_Union[LogPosition, _Mapping]] = ..., cosigner_verifier_key: _Optional[str] = ...) -> None: ...
+    cosigned_note: bytes
+    def __init__(self, token: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., server_time_ms: _Optional[int] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., position: _Optional[_Union[LogPosition, _Mapping]] = ..., cosigner_verifier_key: _Optional[str] = ..., cosigned_note: _Optional[bytes] = ...) -> None: ...
 
 class Capabilities(_message.Message):
     __slots__ = ("max_batch", "window", "max_message_bytes", "digest_reconcile", "directives")
@@ -317,18 +319,20 @@ class ItemResult(_message.Message):
     def __init__(self, index: _Optional[int] = ..., code: _Optional[_Union[ItemCode, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class CheckpointResult(_message.Message):
-    __slots__ = ("code", "size", "signature_line", "accepted_records", "message")
+    __slots__ = ("code", "size", "signature_line", "accepted_records", "message", "cosigned_note")
     CODE_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_LINE_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_RECORDS_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    COSIGNED_NOTE_FIELD_NUMBER: _ClassVar[int]
     code: CheckpointCode
     size: int
     signature_line: bytes
     accepted_records: int
     message: str
-    def __init__(self, code: _Optional[_Union[CheckpointCode, str]] = ..., size: _Optional[int] = ..., signature_line: _Optional[bytes] = ..., accepted_records: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    cosigned_note: bytes
+    def __init__(self, code: _Optional[_Union[CheckpointCode, str]] = ..., size: _Optional[int] = ..., signature_line: _Optional[bytes] = ..., accepted_records: _Optional[int] = ..., message: _Optional[str] = ..., cosigned_note: _Optional[bytes] = ...) -> None: ...
 
 class RetryItemsRequest(_message.Message):
     __slots__ = ("items",)
