@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,16 +54,22 @@ def create_keys(folder: Path) -> NodeKeys:
 
 
 def _create(folder: Path) -> None:
-    draft = folder.with_name(folder.name + ".new")
-    draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A name of its own: processes of one node are often started for the first time together.
+    draft = folder.with_name(f"{folder.name}.{secrets.token_hex(8)}.new")
+    draft.mkdir(mode=0o700, parents=True)
     for name in _NAMES:
         handle = os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
-    # The folder appears complete or not at all.
-    draft.rename(folder)
+    try:
+        # The folder appears complete or not at all, and a full one is never replaced.
+        draft.rename(folder)
+    except OSError:
+        shutil.rmtree(draft)
+        if not folder.exists():
+            raise
 
 
 def _read(path: Path) -> bytes:

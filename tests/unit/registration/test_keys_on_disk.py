@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from node.errors import Unavailable
-from node.registration.keys_on_disk import create_keys
+from node.registration.keys_on_disk import NodeKeys, create_keys
 
 
 def test_keys_are_made_once_and_read_again(tmp_path: Path) -> None:
@@ -41,12 +43,25 @@ def test_a_damaged_key_is_refused(tmp_path: Path, damage: bytes) -> None:
         create_keys(tmp_path / "keys")
 
 
-def test_a_first_start_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
-    (tmp_path / "keys.new").mkdir(mode=0o700)
-    (tmp_path / "keys.new" / "log.ed25519").write_bytes(b"half")
+def test_what_a_first_start_cut_short_left_behind_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "keys.0123.new").mkdir(mode=0o700)
+    (tmp_path / "keys.0123.new" / "log.ed25519").write_bytes(b"half")
     keys = create_keys(tmp_path / "keys")
     assert len(keys.log_seed) == 32
-    assert not (tmp_path / "keys.new").exists()
+
+
+def test_processes_started_together_for_the_first_time_have_the_same_keys(tmp_path: Path) -> None:
+    starters = 8
+    together = Barrier(starters)
+
+    def start(_: int) -> NodeKeys:
+        together.wait()
+        return create_keys(tmp_path / "keys")
+
+    with ThreadPoolExecutor(starters) as pool:
+        keys = list(pool.map(start, range(starters)))
+    assert keys == [keys[0]] * starters
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]
 
 
 def test_printing_the_keys_shows_none(tmp_path: Path) -> None:
