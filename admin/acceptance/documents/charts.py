@@ -115,7 +115,7 @@ def lag_line(
     for tick in range(math.floor(highest / step) + 1):
         y = bottom - tick * step * scale
         marks.append(mark("line", "g" if tick else "ax", x1=left, x2=right, y1=y, y2=y))
-        marks.append(words(f"{tick * step:g} s", left - 6, y + 4, "end"))
+        marks.append(words(f"{tick * step:g} s", left - 6, y + 4, "tick end"))
     y = bottom - limit.value * scale
     marks.append(mark("line", "lim", limit.words, x1=left, x2=right, y1=y, y2=y))
     marks.append(words(limit.words, right + 5, y + 4, "tb"))
@@ -155,7 +155,7 @@ def day_bars(days: Sequence[Bar], sentence: str, width: int) -> Drawing:
     for tick in range(math.floor(ceiling / step) + 1):
         y = bottom - tick * step * scale
         marks.append(mark("line", "g" if tick else "ax", x1=left, x2=right, y1=y, y2=y))
-        marks.append(words(f"{tick * step:,.0f}", left - 6, y + 4, "end"))
+        marks.append(words(f"{tick * step:,.0f}", left - 6, y + 4, "tick end"))
     space = (right - left) / max(len(days), 1)
     thick = min(max(space * 0.72, 0.6), 26)
     for place, bar in enumerate(days):
@@ -246,5 +246,5 @@ def week_squares(
             marks.append(square)
     bottom = 4 + 7 * tall + 13
     for hour in range(0, 24, 3):
-        marks.append(words(f"{hour}", left + (hour + 0.5) * space, bottom, "mid"))
+        marks.append(words(f"{hour}", left + (hour + 0.5) * space, bottom, "tick mid"))
     return Drawing(width, round(bottom + 6), sentence, tuple(marks))

@@ -82,11 +82,6 @@ def short_digest(digest: str) -> str:
     return f"{digest[:6]}…{digest[-4:]}" if len(digest) > 16 else printable(digest)
 
 
-def size(size_bytes: int) -> str:
-    """Write a file's size in bytes."""
-    return count(size_bytes)
-
-
 def or_none(text: str, say: Say) -> str:
     """Return a text of the project file, or the word for none."""
     return printable(text).strip() or say("未填写", "not given")

@@ -84,7 +84,7 @@ def mark(tag: str, classes: str, title: str = "", /, **geometry: float) -> Eleme
 
 
 def words(text: str, x: float, y: float, classes: str = "") -> Element:
-    """Return a piece of text whose base line is at `y`."""
+    """Return a piece of text whose base line is at `y`; class `tick` marks what is scale only."""
     found = Element("text", {"class": f"t {classes}".rstrip(), "x": _number(x), "y": _number(y)})
     found.text = printable(text)
     return found

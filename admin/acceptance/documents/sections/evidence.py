@@ -77,8 +77,8 @@ def _items(found: SpotCheck, say: Say) -> list[Block]:
 def _samples(items: list[SampledItem], say: Say) -> Table:
     return Table(
         (
-            Column(say("序号", "No."), "right"),
             Column(say("标识", "Identifier"), "mono"),
+            Column(say("序号", "No."), "right"),
             Column(say("来源单据", "Source document")),
             Column(say("登记时间", "Registered")),
             Column(say("结果", "Result")),
@@ -87,8 +87,8 @@ def _samples(items: list[SampledItem], say: Say) -> Table:
         tuple(
             Row(
                 (
-                    notation.count(item.number),
                     printable(item.identifier),
+                    notation.count(item.number),
                     printable(item.document) or say("无", "none"),
                     notation.moment(item.registered_at),
                     name_of(RESULTS, item.result, say),
@@ -184,7 +184,7 @@ def _files(report: Report, say: Say) -> Table:
                 (
                     printable(file.path),
                     said(file.content, say),
-                    notation.size(file.size_bytes),
+                    notation.count(file.size_bytes),
                     notation.short_digest(file.sha256),
                 )
             )
