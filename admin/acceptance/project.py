@@ -18,6 +18,7 @@ from importlib.resources import files
 
 import msgspec
 
+from admin.acceptance.documents.entries import known_indicators, known_texts
 from admin.acceptance.report import Project, Thresholds
 from node.errors import InvalidInput, Problem
 
@@ -98,8 +99,10 @@ def _faults(found: _File) -> Iterator[Problem]:
         yield _problem("thresholds", "时延限值须递增", "limits of the lag must ascend")
     if found.auditor.public_key and _decoded_key(found.auditor.public_key) is None:
         yield _problem("auditor.public_key", "须为 base64 的 32 字节", "32 bytes in base64")
-    for table in ("forms", "indicators"):
+    for table, known in (("forms", known_texts()), ("indicators", known_indicators())):
         for key, text in getattr(found, table).items():
+            if key not in known:
+                yield _problem(f"{table}.{key}", "没有这一项", "there is no such entry")
             if len(text) > MAX_TEXT or any(ord(character) >= _BELOW_BMP for character in key):
                 yield _problem(f"{table}.{key}", "过长或名称有误", "too long, or a bad name")
 

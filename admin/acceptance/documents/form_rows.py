@@ -119,7 +119,6 @@ def _figures(report: Report) -> dict[str, str]:
     equipment = [one.r3 for one in registered.by_class if one.key == "equipment"]
     days = [day.key for day in registered.by_day]
     sources = [name_of(SOURCES, one.key, chinese) for one in registered.by_source]
-    with_peer = [one.difference for one in report.comparisons if one.other == "secondary"]
     return {
         "equipment": notation.count(equipment[0]) if equipment else "",
         "sources": "、".join(sources),
@@ -138,5 +137,13 @@ def _figures(report: Report) -> dict[str, str]:
         "acknowledged_share": sync.acknowledged_share,
         "success_share": report.resolutions.success_share,
         "integrity": "未通过" if contradictions(report) else "通过" if report.comparisons else "",
-        "secondary_difference": notation.count(max(with_peer)) if with_peer else "",
+        "secondary_difference": _difference_from_peer(report),
     }
+
+
+def _difference_from_peer(report: Report) -> str:
+    """Return how many records differ; without a comparison one by one, the largest difference."""
+    rows = {one.key: one.difference for one in report.comparisons if one.other == "secondary"}
+    if not rows:
+        return ""
+    return notation.count(rows.get("reconciled", max(abs(number) for number in rows.values())))

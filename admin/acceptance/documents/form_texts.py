@@ -7,20 +7,13 @@ verdict does; a text that is too long stops the form, it is never cut.
 from __future__ import annotations
 
 from admin.acceptance.documents import notation
+from admin.acceptance.documents.entries import FORM_TEXTS, LIMITED, LONGEST
 from admin.acceptance.documents.form_rows import NONE
 from admin.acceptance.documents.language import chinese
 from admin.acceptance.documents.names import STATES, name_of
 from admin.acceptance.documents.svg import printable
 from admin.acceptance.report import Report, Verdict
 from node.errors import InvalidInput, Problem
-
-LONGEST = 200
-_LIMITED = {
-    "plan": "申报时的主要内容及实施进度计划",
-    "plan_done": "项目主要内容及实施情况：完成情况",
-    "goals": "申报时的目标及预计经济效益分析",
-    "goals_done": "项目目标和效益：完成情况",
-}
 
 
 def form_texts(report: Report) -> dict[str, str]:
@@ -29,9 +22,8 @@ def form_texts(report: Report) -> dict[str, str]:
     Raises InvalidInput naming each text of more than 200 characters.
     """
     entered = {name: printable(text).strip() for name, text in report.project.forms.items()}
-    names = (*_LIMITED, "planned_investment", "actual_investment", "audit_report", "vouchers")
     drafts = {"plan_done": _plan_done(report), "goals_done": _goals_done(report)}
-    texts = {name: entered.get(name) or drafts.get(name) or NONE for name in names}
+    texts = {name: entered.get(name) or drafts.get(name) or NONE for name in FORM_TEXTS}
     problems = [
         Problem(
             f"forms.{name}",
@@ -39,7 +31,7 @@ def form_texts(report: Report) -> dict[str, str]:
             f"{label}有 {len(texts[name])} 字，最多 {LONGEST} 字",
             f"{len(texts[name])} characters, at most {LONGEST} are allowed",
         )
-        for name, label in _LIMITED.items()
+        for name, label in LIMITED.items()
         if len(texts[name]) > LONGEST
     ]
     if problems:

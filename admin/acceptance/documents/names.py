@@ -84,6 +84,7 @@ COMPARED = {
     "events": Text("解析事件", "look-up events"),
     "net": Text("净解析量", "net resolutions"),
     "gross": Text("全部解析", "all look-ups"),
+    "reconciled": Text("逐条对账的记录", "records compared one by one"),
     "r3": Text("R3 已同步有效标识", "R3 synchronised valid identifiers"),
 }
 COMPARED_WITH = {

@@ -112,7 +112,9 @@ class Section(msgspec.Struct, frozen=True):
 class Paper(msgspec.Struct, frozen=True):
     """A whole report in one language.
 
-    `heading` stands on every page (prefix, secondary node, licence, contract), `foot` below it.
+    `heading` stands on every page (prefix, secondary node, licence, contract), `foot` below it
+    together with the digest that `digest_label` names; `signing` is left to be filled by hand on
+    the printed paper.
     """
 
     language: Literal["zh-CN", "en"]
@@ -120,5 +122,7 @@ class Paper(msgspec.Struct, frozen=True):
     subtitle: tuple[str, ...]
     heading: str
     foot: str
+    digest_label: str
     contents: str
+    signing: tuple[str, ...]
     sections: tuple[Section, ...]

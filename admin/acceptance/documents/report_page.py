@@ -103,7 +103,7 @@ def _paper(paper: Paper, digest: str) -> Element:
     for section in paper.sections:
         main.append(_section(paper, section))
     foot = _add(main, "p", classes="foot")
-    for part in (paper.heading, paper.foot, f"SHA-256 {digest}"):
+    for part in (paper.heading, paper.foot, f"{paper.digest_label} {digest}"):
         _add(foot, "span", part)
     return root
 

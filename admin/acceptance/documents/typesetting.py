@@ -83,7 +83,7 @@ def typst_input(paper: Paper, digest: str, author: str) -> str:
     )
     made = {
         "paper": msgspec.to_builtins(msgspec.structs.replace(paper, sections=sections)),
-        "digest_words": f"SHA-256 {digest}",
+        "digest_words": f"{paper.digest_label} {digest}",
         "qr": _qr(digest),
         "author": author,
     }
@@ -108,13 +108,23 @@ def _widths(block: Table) -> tuple[int, ...]:
         max([_length(column.title), *(_length(row.cells[place]) for row in block.rows)])
         for place, column in enumerate(block.columns)
     ]
+    if len(longest) == 2 and longest[1] <= _SHORT_TEXT:
+        return 1, 0
     if all(length <= _SHORT_TEXT for length in longest):
-        # Something has to take the rest of the line.
-        return (1, *(1 if column.align == "bar" else 0 for column in block.columns[1:]))
+        # Numbers stand apart evenly, and a drawn bar takes what a long text would.
+        return tuple(
+            24 if column.align == "bar" else max(length, 7)
+            for column, length in zip(block.columns, longest, strict=True)
+        )
     return tuple(
-        2 if column.align == "bar" else 0 if length <= _SHORT_TEXT else min(max(length // 8, 2), 8)
-        for column, length in zip(block.columns, longest, strict=True)
+        _weight(column, length) for column, length in zip(block.columns, longest, strict=True)
     )
+
+
+def _weight(column: Column, length: int) -> int:
+    if column.align in ("bar", "right"):
+        return 4 if column.align == "bar" else 2
+    return 0 if length <= _SHORT_TEXT else min(max(length // 6, 3), 10)
 
 
 def _length(text: str) -> int:

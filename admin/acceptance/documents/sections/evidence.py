@@ -158,10 +158,11 @@ def verification(report: Report, say: Say) -> Section:
         Paragraph(
             say(
                 "自行核验：把证据包复制到任何装有 Python 的电脑，在该目录执行 "
-                "python3 verify.py . 。"
+                "python3 verify.py，或者 python3 verify.py 证据包.zip。"
                 "程序只用标准库，重新计算日志根、小时结算单、各项数字和签名，不符时指出文件。步骤见《验证说明.md》。",
                 "To check it yourself, copy the bundle to any computer with Python and run "
-                "python3 verify.py . in its folder. The program needs the standard library only; "
+                "python3 verify.py in its folder, or python3 verify.py with the zip file's name. "
+                "The program needs the standard library only; "
                 "it recomputes the log's root, the statements, all figures and signatures, and "
                 "names the file that does not fit. 验证说明.md tells the steps.",
             )

@@ -64,6 +64,12 @@ def _paper(report: Report, language: Literal["zh-CN", "en"], say: Say) -> Paper:
         ),
         heading=stop.join(f"{name} {notation.or_none(value, say)}" for name, value in identity),
         foot=f"{say('日志根', 'Log root')} {notation.short_digest(printable(report.log.root))}",
+        digest_label=say("证据清单 SHA-256", "SHA-256 of the evidence's manifest"),
+        signing=(
+            say("申报单位（盖章）：", "Applicant (stamp):"),
+            say("单位负责人（签字）：", "Signed for the applicant:"),
+            say("日期：", "Date:"),
+        ),
         contents=say("目录", "Contents"),
         sections=tuple(write(report, say) for write in _SECTIONS),
     )

@@ -15,14 +15,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from admin.acceptance.documents.application_form import application_docx
+from admin.acceptance.documents.entries import LONGEST, known_indicators, known_texts
 from admin.acceptance.documents.form_rows import (
     GOAL_SUFFIX,
     NONE,
     fill_rows,
     indicator_names,
 )
-from admin.acceptance.documents.form_texts import LONGEST, form_texts
+from admin.acceptance.documents.form_texts import form_texts
 from admin.acceptance.documents.indicators_form import indicators_docx, indicators_xlsx
+from admin.acceptance.project import commented_project, parse_project
 from admin.acceptance.report import Report
 from node.errors import InvalidInput
 from tests.acceptance_reports import sample_project, sample_report
@@ -158,3 +160,18 @@ def test_hostile_texts_stay_text_in_the_forms() -> None:
     cells = [cell for row in book["附件9"].iter_rows() for cell in row if cell.value is not None]
     assert shown in [cell.value for cell in cells]
     assert {cell.data_type for cell in cells} == {"s"}
+
+
+def test_the_project_file_to_begin_with_names_every_row_and_is_accepted() -> None:
+    text = commented_project()
+    assert all(f'# "{name}" = ""' in text for name in indicator_names())
+    assert set(parse_project(text).project.forms) == known_texts()
+    entered = text.replace('# "', '"')
+    assert set(parse_project(entered).project.indicators) < known_indicators()
+
+
+def test_an_entry_that_no_paper_shows_is_refused() -> None:
+    text = commented_project() + '"生产设备联网绿" = "1"\n'
+    with pytest.raises(InvalidInput) as caught:
+        parse_project(text)
+    assert [one.field for one in caught.value.problems] == ["indicators.生产设备联网绿"]
