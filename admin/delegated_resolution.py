@@ -14,21 +14,32 @@ from admin.sync_parts import link_files, pins_of
 from node.config import Config, Sync
 from node.domain.identifiers import recognise
 from node.domain.record import Status
-from node.errors import NotFound, XibiaoError
+from node.domain.resolution_event import (
+    Channel,
+    Outcome,
+    client_part,
+    packed_address,
+    subject_part,
+)
+from node.errors import InvalidInput, NotFound, XibiaoError
 from node.storage import log_queries, statistics_queries
 from resolver.handle.values import decode_values, fold_types, is_asked
 from resolver.lookup import Lookup
+from resolver.tally.tally import AnyTally
 from sync.enterprise_resolution import (
     NOT_RESPONSIBLE,
+    Caller,
     EnterpriseResolution,
     NodeCondition,
     Resolved,
 )
 from sync.enterprise_server import EnterpriseServer
 from sync.security_files import SecurityFiles, keep_in_force, secured
-from sync.transport_security import ANY_NODE, TransportGuard, TransportSecurity
+from sync.transport_security import ANY_NODE, TransportGuard, TransportSecurity, pin_of
 
 COUNTED_FOR_S = 5.0
+_GRPC = Channel.GRPC.part
+_PIN_SHOWN = 16
 
 
 class PublicResolver:
@@ -76,8 +87,9 @@ class PublicResolver:
 class DelegatedResolution:
     """The gRPC face of a process; without an address, or the role resolver, it does nothing."""
 
-    def __init__(self, config: Config, clock: Clock, *, software: str) -> None:
+    def __init__(self, config: Config, clock: Clock, *, software: str, tally: AnyTally) -> None:
         self._settings = config.sync
+        self._tally = tally
         self._grace_s = config.shutdown.grace.total_seconds()
         self._is_wanted = bool(config.sync.listen) and "resolver" in config.roles
         self._clock = clock
@@ -102,6 +114,7 @@ class DelegatedResolution:
             PublicResolver(register, lookup, self._clock),
             software=self._software,
             now_ms=self._now_ms,
+            note=self._note,
         )
         self._server = await EnterpriseServer.start(service, self._guard, settings.listen)
 
@@ -116,6 +129,20 @@ class DelegatedResolution:
         """Take no more calls and let those under way end within the grace of the settings."""
         if self._server is not None:
             await self._server.stop(self._grace_s)
+
+    def _note(self, outcome: Outcome, identifier: str, caller: Caller) -> None:
+        try:
+            key = recognise(identifier).identifier.key if outcome is not Outcome.MALFORMED else ""
+        except InvalidInput:
+            key = ""
+        client = client_part(packed_address(caller.address), f"peer:{self._name_of(caller)}")
+        self._tally.note(_GRPC, subject_part(outcome, key), client)
+
+    def _name_of(self, caller: Caller) -> str:
+        """Return the secondary node's name; others have the beginning of their key's pin."""
+        pin = "" if caller.certificate is None else pin_of(caller.certificate)
+        is_secondary = not pin or pin in pins_of(self._settings)
+        return self._settings.name if is_secondary else pin[:_PIN_SHOWN]
 
     def _now_ms(self) -> int:
         return int(self._clock().timestamp() * 1000)

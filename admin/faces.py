@@ -23,7 +23,7 @@ from node.api.registration_routes import RegistrationRoutes
 from node.api.sync_routes import SyncRoutes
 from node.config import Config
 from node.importing.job import ImportJobs
-from resolver.http_cycle import EarlyHandler
+from resolver.front import EarlyHandler
 from resolver.lookup import Lookup
 
 # A process that only resolves goes on telling the truth while the log is behind: it reads changes

@@ -22,6 +22,7 @@ from resolver.handle.server import HandleServer
 from resolver.handle.tcp_connection import TCPLimits
 from resolver.handle.tcp_listener import TCPListener
 from resolver.handle.udp_listener import UDPListener
+from resolver.tally.tally import AnyTally
 
 _TRIES_FOR_A_COMMON_PORT = 20
 
@@ -46,7 +47,9 @@ class HandleListening:
         """Return `host:port`; "" when the process does not listen."""
         return "" if self._tcp is None else bound_to(self._tcp)
 
-    async def serve(self, hot: HotAnswers, server: HandleServer, counts: ListenerCounts) -> None:
+    async def serve(
+        self, hot: HotAnswers, server: HandleServer, counts: ListenerCounts, tally: AnyTally
+    ) -> None:
         """Answer from now on; raise InvalidInput if another process does here."""
         if self._tcp is None or self._udp is None:
             return
@@ -55,9 +58,14 @@ class HandleListening:
             settings.udp_rate, is_unlimited=is_among(settings.udp_unlimited, self._udp.family)
         )
         self._listeners = listeners = _Listeners(
-            UDPListener(self._udp, hot=hot, server=server, rate=rate, counts=counts),
+            UDPListener(self._udp, hot=hot, server=server, rate=rate, counts=counts, tally=tally),
             TCPListener(
-                self._tcp, hot=hot, server=server, limits=_tcp_limits(settings), counts=counts
+                self._tcp,
+                hot=hot,
+                server=server,
+                limits=_tcp_limits(settings),
+                counts=counts,
+                tally=tally,
             ),
         )
         with refusals(settings.listen):

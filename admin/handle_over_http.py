@@ -22,6 +22,7 @@ from resolver.handle.proxy_form import ProxyForm
 from resolver.handle.service import HandleService
 from resolver.handle.tunnel import Tunnel, is_tunnelled
 from resolver.lookup import Lookup
+from resolver.tally.tally import AnyTally
 
 _REGISTER = ("/api/v1/", "/api/docs", "/api/openapi.json")
 
@@ -65,6 +66,7 @@ def build_handle_over_http(
     bodies: Bodies,
     public_url: str,
     metrics: Metrics,
+    tally: AnyTally,
 ) -> HandleOverHTTP:
     """Build the faces inside a running event loop; `bodies` reads bodies within limits."""
     api = create_handle_api(
@@ -75,9 +77,10 @@ def build_handle_over_http(
         bodies=bodies,
         monotonic=time.monotonic,
         random_bytes=secrets.token_bytes,
+        tally=tally,
     )
     form = ProxyForm(parse_handle, public_url)
-    return HandleOverHTTP(api, Tunnel(service.server, bodies), form, metrics)
+    return HandleOverHTTP(api, Tunnel(service.server, bodies, tally), form, metrics)
 
 
 def _counted(app: ASGIApp, route: str, metrics: Metrics) -> ASGIApp:

@@ -19,6 +19,7 @@ from resolver.handle.listener_counts import ListenerCounts
 from resolver.handle.service import HandleService
 from resolver.handle.session_relay import SessionRelay
 from resolver.lookup import Lookup
+from resolver.tally.tally import AnyTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,17 @@ class HandleParts:
 
 
 def build_handle_parts(
-    config: Config, register: Register, lookup: Lookup, bodies: BodyBudget, addresses: FaceAddresses
+    config: Config,
+    register: Register,
+    lookup: Lookup,
+    bodies: BodyBudget,
+    addresses: FaceAddresses,
+    tally: AnyTally,
 ) -> HandleParts:
     """Build the parts inside a running event loop.
 
-    `bodies` bounds the bodies of all HTTP requests; `addresses` are those taken.
+    `bodies` bounds the bodies of all HTTP requests; `addresses` are those taken; `tally` notes the
+    look-ups of the faces over HTTP.
     """
     folder = key_folder(config)
     keys = open_handle_keys(folder)
@@ -85,5 +92,6 @@ def build_handle_parts(
         bodies=partial(bodies.body, limit=config.http.max_body.single),
         public_url=config.http.public_url,
         metrics=register.metrics,
+        tally=tally,
     )
     return HandleParts(records, service, hot, http, counts, relay)

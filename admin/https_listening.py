@@ -12,7 +12,7 @@ from admin.https_certificate import CertificateFiles
 from admin.listening import Listening
 from node.config import Config
 from node.errors import InvalidInput
-from resolver.http_cycle import Front
+from resolver.front import Front
 from resolver.tls_protocol import TLSService, over_tls
 
 _log = structlog.get_logger(__name__)

@@ -40,6 +40,7 @@ from admin.parts import (
 )
 from admin.schema_upgrade import upgrade_schema
 from admin.sync_parts import build_link
+from admin.tally_parts import build_tally
 from node.api.app import create_app
 from node.api.exchange import BodyBudget
 from node.config import Config
@@ -49,6 +50,7 @@ from node.registration.register import moment
 from node.storage import idempotency_queries
 from node.telemetry import Metrics, configure_logging
 from resolver.lookup import Lookup
+from resolver.tally.tally import AnyTally
 
 _log = structlog.get_logger(__name__)
 
@@ -125,8 +127,10 @@ class _Node:
         lookup = build_lookup(config, register)
         if "resolver" in config.roles:
             await lookup.start()
+        tally = build_tally(config, register)
+        tally.start()
         bodies = BodyBudget(config.http.max_body.together)
-        handles = self._build_handle_parts(register, lookup, bodies)
+        handles = self._build_handle_parts(register, lookup, bodies, tally)
         faces = build_faces(config, register, jobs, lookup, bodies)
         self._start_loops(register, jobs)
         if self._demo:
@@ -135,14 +139,15 @@ class _Node:
         if handles is not None:
             app = handles.http.before(app)
         early = early_handlers(config, register, bodies)
-        front = build_front(config, lookup, register.directory, early)
+        front = build_front(config, lookup, register.directory, early, tally)
         await listening.serve(app, front)
         await secure.serve(app, front)
         if handles is not None:
             await handles.start()
-            await self._handle.serve(handles.hot, handles.service.server, handles.counts)
+            await self._handle.serve(handles.hot, handles.service.server, handles.counts, tally)
             self._start_loop("handle", self._handle.watch())
-        delegated = DelegatedResolution(config, utc_now, software=f"xibiao {VERSION}")
+        software = f"xibiao {VERSION}"
+        delegated = DelegatedResolution(config, utc_now, software=software, tally=tally)
         await delegated.serve(register, lookup)
         for name, loop in delegated.loops():
             self._start_loop(name, loop)
@@ -166,19 +171,20 @@ class _Node:
         if handles is not None:
             await handles.stop()
         await lookup.stop()
+        await tally.close()
         if "sequencer" in config.roles:
             await _sequence_the_rest(register)
         _log.info("stopped")
 
     def _build_handle_parts(
-        self, register: Register, lookup: Lookup, bodies: BodyBudget
+        self, register: Register, lookup: Lookup, bodies: BodyBudget, tally: AnyTally
     ) -> HandleParts | None:
         if "resolver" not in self._config.roles:
             return None
         addresses = FaceAddresses(
             handle=self._handle.address, http=self._listening.address, https=self._secure.address
         )
-        return build_handle_parts(self._config, register, lookup, bodies, addresses)
+        return build_handle_parts(self._config, register, lookup, bodies, addresses, tally)
 
     def _start_loops(self, register: Register, jobs: ImportJobs) -> None:
         roles = self._config.roles

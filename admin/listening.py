@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from node.config import Config
 from node.errors import InvalidInput
-from resolver.http_cycle import Front
+from resolver.front import Front
 from resolver.http_early import request_protocol
 
 _log = structlog.get_logger(__name__)

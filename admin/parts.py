@@ -40,20 +40,20 @@ from node.registration.sequencer import Sequencer
 from node.storage.engine import Database, open_database
 from node.storage.lookup_store import RegisterReader
 from node.telemetry import Metrics
+from resolver.front import EarlyHandler, Front, create_front, create_idle_front
 from resolver.handle.listener_counts import ListenerCounts
 from resolver.handle.server import ServerCounts
-from resolver.http_cycle import EarlyHandler, Front
 from resolver.http_deadlines import FrontLimits
-from resolver.http_front import create_front, create_idle_front
 from resolver.log_follower import FollowerSettings
 from resolver.lookup import Lookup, LookupSettings, create_lookup
 from resolver.lookup_counts import LookupCounts
 from resolver.redis_cache import RedisCache, RedisSettings, create_redis_cache
 from resolver.rendering import resolution_of
 from resolver.resolution import Resolution
+from resolver.tally.tally import AnyTally, TallyCounts
 
 Clock = Callable[[], datetime]
-Counts = LookupCounts | ListenerCounts | ServerCounts
+Counts = LookupCounts | ListenerCounts | ServerCounts | TallyCounts
 
 
 def utc_now() -> datetime:
@@ -210,10 +210,11 @@ def build_front(
     lookup: Lookup,
     directory: Directory,
     early: Mapping[tuple[bytes, bytes], EarlyHandler],
+    tally: AnyTally,
 ) -> Front:
     """Build what answers before the application: look-ups, if this process has that role.
 
-    `early`: what it answers besides, from `faces.early_handlers`.
+    `early`: what it answers besides, from `faces.early_handlers`; `tally` notes look-ups.
     """
     http = config.http
     limits = FrontLimits(
@@ -234,6 +235,7 @@ def build_front(
         refers=bool(config.handle.referrals),
         early=early,
         limits=limits,
+        tally=tally,
     )
 
 

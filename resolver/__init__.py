@@ -21,14 +21,16 @@ Which module to open for which question:
 - Who gets JSON, who a page, and where does a record send people?
   `http_negotiation`, `handle.proxy`
 - How is a look-up answered before the ASGI application sees it?
-  `http_front`, `http_cycle`
+  `http_front`, `http_cycle`, `front`
 - And a registration?
   `http_early`
 - How is HTTP spoken over TLS, and what becomes of client certificates?
   `tls_protocol`, `tls_context`
 - Who is cut off for being too slow, too large or too many?
   `http_deadlines`
-- What is counted?
+- Which look-ups were there, and who asked?
+  `tally`
+- What do operators see of the caches?
   `lookup_counts`
 
 A cache that is down, empty or forged makes an answer slower, never wrong. Nothing here writes to

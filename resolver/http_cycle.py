@@ -10,54 +10,23 @@ one reply, whole, and none to a connection that is closing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from node.domain.resolution_event import Channel
 from node.errors import XibiaoError
+from resolver.front import Front
 from resolver.handle.proxy import dress_problem
-from resolver.http_deadlines import Deadlines, FrontLimits
-from resolver.http_faces import LookUpFaces, Question, is_ready, reply_to
+from resolver.http_faces import Question, is_ready, reply_to, subject_of
 from resolver.http_negotiation import Form
 from resolver.http_replies import Reply, RequestHead, options_reply, write_out
-from resolver.lookup import Lookup
 from resolver.memory_cache import ReadyReply
 from resolver.resolution import Answer
 
 _log = structlog.get_logger(__name__)
-
-
-Fields = Sequence[tuple[bytes, bytes]]
-# What a handler answers with: status, header lines with the empty line behind them, body.
-Respond = Callable[[int, bytes, bytes], None]
-# Is given the header fields (names in lower case) and the body of a request; may answer later.
-EarlyHandler = Callable[[Fields, bytes, Respond], None]
-
-
-class Front:
-    """What the connections of one process share.
-
-    `early`: by method and URL, who answers a small request before the application (`http_early`).
-    """
-
-    def __init__(
-        self,
-        lookup: Lookup,
-        faces: LookUpFaces,
-        *,
-        limits: FrontLimits,
-        clock: Callable[[], float],
-        early: Mapping[tuple[bytes, bytes], EarlyHandler] | None = None,
-    ) -> None:
-        self.lookup = lookup
-        self.faces = faces
-        self.limits = limits
-        self.memory = lookup.memory
-        self.counts = lookup.counts
-        self.deadlines = Deadlines(limits, clock=clock)
-        self.early = early or {}
+_HTTP, _PAGE = Channel.HTTP.part, Channel.PAGE.part
 
 
 class Connection(Protocol):
@@ -98,9 +67,13 @@ class OwnCycle(RequestResponseCycle):
         if connection.transport.is_closing():
             return
         connection.transport.write(data)
+        self._note()
         if not self.keep_alive:
             connection.transport.close()
         connection.on_response_complete()
+
+    def _note(self) -> None:
+        """Note what was answered, if it is counted."""
 
 
 class LookupCycle(OwnCycle):
@@ -119,6 +92,8 @@ class LookupCycle(OwnCycle):
         self._url = url
         self._source = source
         self._request = request
+        # Channel and subject of the look-up, when there was one.
+        self._noted: tuple[bytes, bytes] | None = None
 
     def start(self) -> None:
         """Answer, at once or when the look-up has landed."""
@@ -130,7 +105,8 @@ class LookupCycle(OwnCycle):
             # The record changed while this request waited for its turn.
             source = self._connection.front.faces.read(self._url)
         if isinstance(source, Reply):
-            self._finish(dress_problem(source) if self._request.form is Form.PAGE else source)
+            reply = dress_problem(source) if self._request.form is Form.PAGE else source
+            self._finish_look_up(None, None, reply)
         elif source is None or self._request.method == b"OPTIONS":
             self._finish(options_reply())
         else:
@@ -139,6 +115,7 @@ class LookupCycle(OwnCycle):
     def _finish_ready(self, ready: ReadyReply) -> None:
         resolution = ready.answer.resolution
         tag = "" if resolution is None else resolution.entity_tag
+        self._noted = _HTTP, ready.answer.subject
         self._finish(Reply(200, ready.head, ready.body, tag))
 
     def _look_up(self, question: Question) -> None:
@@ -161,7 +138,19 @@ class LookupCycle(OwnCycle):
             return
         if isinstance(outcome, Answer) and is_ready(question, outcome, step):
             front.memory.keep_ready(self._url, ReadyReply(outcome, step.head, step.body))
-        self._finish(step)
+        self._finish_look_up(question, outcome, step)
+
+    def _finish_look_up(
+        self, question: Question | None, outcome: Answer | XibiaoError | None, reply: Reply
+    ) -> None:
+        if self._request.method != b"OPTIONS":
+            channel = _PAGE if reply.is_page else _HTTP
+            self._noted = channel, subject_of(question, outcome, reply)
+        self._finish(reply)
+
+    def _note(self) -> None:
+        if self._noted is not None:
+            self._connection.front.tally.note_visit(*self._noted, self._request.visitor)
 
     def _finish(self, reply: Reply) -> None:
         date_line = self._connection.front.deadlines.date_line

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from resolver.http_cycle import Connection, EarlyHandler, Fields, Front, OwnCycle
+from resolver.front import EarlyHandler, Fields, Front
+from resolver.http_cycle import Connection, OwnCycle
 from resolver.http_front import LookupProtocol
 
 LARGEST_BODY = 16_384

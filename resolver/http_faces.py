@@ -21,6 +21,7 @@ import msgspec
 from msgspec import structs
 
 from node.domain.identifiers.scheme import Identifier
+from node.domain.resolution_event import Outcome, subject_part
 from node.errors import InvalidInput, MalformedIdentifier, Overloaded, Unavailable, XibiaoError
 from resolver.handle import json_values
 from resolver.handle.api_parameters import Dressing, read_query
@@ -40,6 +41,7 @@ from resolver.http_replies import (
     problem_reply,
 )
 from resolver.resolution import Answer
+from resolver.tally.outcomes import failed_subject
 
 HANDLES = b"/api/handles/"
 _ANY = b"/id/"
@@ -198,13 +200,16 @@ class Faces:
                 text,
                 "That prefix doesn't live here",
             )
-            return _handle_reply(400, foreign, dressing)
+            reply = _handle_reply(400, foreign, dressing)
+            return structs.replace(reply, subject=subject_part(Outcome.ABSENT, identifier.key))
         return Question(Face.HANDLE, identifier.key, not query, dressing, asked=text)
 
 
 def is_ready(question: Question, outcome: Answer | XibiaoError, reply: Reply) -> bool:
     """Say whether a reply may be kept for everybody who asks for the same URL in any form."""
-    if not question.is_plain or not reply.entity_tag or isinstance(outcome, XibiaoError):
+    if not question.is_plain or not reply.entity_tag or reply.subject:
+        return False
+    if isinstance(outcome, XibiaoError):
         return False
     resolution = outcome.resolution
     return question.face is Face.HANDLE or not (resolution and resolution.is_forwarding)
@@ -224,9 +229,30 @@ def reply_to(question: Question, outcome: Answer | XibiaoError) -> Reply:
         absent = json_values.failure(ResponseCode.HANDLE_NOT_FOUND, question.asked)
         return _handle_reply(404, absent, dressing)
     body = json_values.select(resolution.handle, types=dressing.types, indexes=dressing.indexes)
+    subject = subject_part(Outcome.ABSENT, question.key) if json_values.has_no_values(body) else b""
     if question.asked != question.key:
         body = json_values.rename(body, question.asked)
-    return _handle_reply(200, body, dressing, entity_tag=resolution.entity_tag)
+    reply = _handle_reply(200, body, dressing, entity_tag=resolution.entity_tag)
+    return structs.replace(reply, subject=subject) if subject else reply
+
+
+def subject_of(
+    question: Question | None, outcome: Answer | XibiaoError | None, reply: Reply
+) -> bytes:
+    """Return what is noted of a look-up that was answered with `reply`.
+
+    Without a question its URL named no identifier; aliases count for the identifier asked for.
+    """
+    if reply.subject:
+        return reply.subject
+    if question is None or outcome is None:
+        return subject_part(Outcome.MALFORMED, "")
+    key = question.trail[0] if question.trail else question.key
+    if isinstance(outcome, XibiaoError):
+        return failed_subject(outcome, key)
+    if reply.status == 400 and outcome.resolution is not None:
+        return subject_part(Outcome.MALFORMED, key)
+    return outcome.subject
 
 
 def _is_for_proxy(question: Question, outcome: Answer | XibiaoError, form: Form) -> bool:

@@ -13,9 +13,6 @@ never in an exception. Reading `uvicorn/protocols/http/httptools_impl.py` (0.54)
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
-from random import random
 from typing import Any
 
 from uvicorn._types import ASGI3Application
@@ -23,23 +20,21 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from node.domain.forwarding import NOWHERE, ForwardingRules
-from node.domain.identifiers.scheme import Identifier
-from resolver.handle.proxy import Proxy
-from resolver.http_cycle import EarlyHandler, Front, LookupCycle, OwnCycle, finished_cycle
-from resolver.http_deadlines import FrontLimits
-from resolver.http_faces import HANDLES, Faces, NoFaces, Question
+from node.domain.resolution_event import Channel
+from resolver.front import Front
+from resolver.http_cycle import LookupCycle, OwnCycle, finished_cycle
+from resolver.http_faces import HANDLES, Question
 from resolver.http_negotiation import PLAIN_ACCEPT, Form, wanted_form
 from resolver.http_replies import Reply, RequestHead, problem_reply, write_out
-from resolver.lookup import Lookup
 from resolver.memory_cache import ReadyReply
+from resolver.tally.web_clients import AGENT_FIELD, FORWARDED_FIELD, Visitor
 from resolver.tls_protocol import ASGI_TLS
 
-__all__ = ["Front", "LookupProtocol", "create_front", "create_idle_front", "lookup_protocol"]
-
+_HTTP = Channel.HTTP.part
 _READING = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 # Header fields for which the bytes kept for a URL are not the whole reply.
 _SPECIAL = frozenset((b"authorization", b"expect", b"if-none-match", b"origin", b"upgrade"))
+_READ = _SPECIAL | {b"accept", b"connection", AGENT_FIELD, FORWARDED_FIELD}
 
 
 class LookupProtocol(HttpToolsProtocol):
@@ -59,6 +54,10 @@ class LookupProtocol(HttpToolsProtocol):
         self._deadlines = self.front.deadlines
         self._memory = self.front.memory
         self._counts = self.front.counts
+        self._tally = self.front.tally
+        # What is noted of the client: the address, and of each request what follows.
+        self._peer, self._is_proxied = "", False
+        self._forwarded = self._agent = b""
         self.cycle = finished_cycle(self)
         self._running: RequestResponseCycle = self.cycle
         self._is_advancing = False
@@ -78,6 +77,8 @@ class LookupProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+        self._is_proxied = self._tally.is_proxy(self._peer)
         is_full = len(self._deadlines) >= self._limits.connections
         self._deadlines.watch(self)
         self._head_since = self._heard_at = self._deadlines.now
@@ -107,6 +108,7 @@ class LookupProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._is_special = False
+        self._forwarded = self._agent = b""
         self._head_open = True
         self._head_since = self._deadlines.now
         # The chunk it began in does not count: most of it may belong to the request before.
@@ -118,7 +120,14 @@ class LookupProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         self.headers.append((name, value))
-        if name in _SPECIAL:
+        if name not in _READ:
+            return
+        if name == AGENT_FIELD:
+            self._agent = value
+        elif name == FORWARDED_FIELD:
+            if self._is_proxied:
+                self._forwarded += b"," + value
+        elif name in _SPECIAL:
             self._is_special = True
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
@@ -146,6 +155,9 @@ class LookupProtocol(HttpToolsProtocol):
             self._counts.memory += 1
             self.server_state.total_requests += 1
             self.transport.write(b"".join((self._deadlines.ok_lines, ready.head, ready.body)))
+            self._tally.note_request(
+                _HTTP, ready.answer.subject, self._peer, self._forwarded, self._agent
+            )
         elif not self.transport.is_closing():
             self._route()
 
@@ -254,7 +266,10 @@ class LookupProtocol(HttpToolsProtocol):
             accept=accept,
             languages=fields.get(b"accept-language", b""),
             form=wanted_form(accept),
-            client=self.client[0] if self.client else "",
+            client=self._peer,
+            visitor=Visitor(
+                self._peer, self._forwarded, self._agent, fields.get(b"authorization", b"")
+            ),
         )
 
     def _ends_connection(self) -> bool:
@@ -337,50 +352,6 @@ class LookupProtocol(HttpToolsProtocol):
                 write_out(reply, RequestHead(b"GET"), date_line=date_line, closes=True)
             )
         self.transport.close()
-
-
-def create_front(
-    lookup: Lookup,
-    *,
-    parse_handle: Callable[[str], Identifier],
-    recognise: Callable[[str], Identifier],
-    serves: Callable[[str], bool],
-    forwarding: ForwardingRules = NOWHERE,
-    public_url: str = "",
-    refers: bool = False,
-    early: Mapping[tuple[bytes, bytes], EarlyHandler] | None = None,
-    limits: FrontLimits | None = None,
-    clock: Callable[[], float] = time.time,
-    draw: Callable[[], float] = random,
-) -> Front:
-    """Build what the HTTP connections of one process share; see `Faces` for the callables.
-
-    `forwarding` says to which hosts people are sent, `public_url` how links begin ("": relative);
-    with `refers` the application is asked about handles of other nodes.
-    """
-    proxy = Proxy(
-        rules=forwarding,
-        parse_handle=parse_handle,
-        serves=serves,
-        clock=clock,
-        draw=draw,
-        public_url=public_url,
-    )
-    faces = Faces(
-        parse_handle=parse_handle, recognise=recognise, serves=serves, proxy=proxy, refers=refers
-    )
-    return Front(lookup, faces, limits=limits or FrontLimits(), clock=clock, early=early)
-
-
-def create_idle_front(
-    lookup: Lookup,
-    *,
-    limits: FrontLimits,
-    early: Mapping[tuple[bytes, bytes], EarlyHandler] | None = None,
-    clock: Callable[[], float] = time.time,
-) -> Front:
-    """Build the front of a process without look-ups."""
-    return Front(lookup, NoFaces(), limits=limits, clock=clock, early=early)
 
 
 def lookup_protocol(front: Front) -> type[LookupProtocol]:

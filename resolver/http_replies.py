@@ -16,11 +16,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from node.errors import Problem
 from resolver.http_negotiation import Form
+from resolver.tally.web_clients import NOBODY, Visitor
 
 JSON = b"application/json"
 HANDLE_JSON = b"application/json;charset=utf-8"
 SCRIPT = b"application/javascript;charset=utf-8"
 PROBLEM_JSON = b"application/problem+json"
+_PAGE_HEAD = b"Content-Type: text/html"
 
 NOT_FOUND_ZH = "未查询到该标识,请核对或联系供方"
 NOT_FOUND_EN = "This identifier was not found; please check it or contact the supplier"
@@ -37,7 +39,8 @@ _PREFLIGHT = (
 class RequestHead(msgspec.Struct, frozen=True, gc=False):
     """As much of a request's header as decides the form of its reply; b"" means not sent.
 
-    `form` is what `accept` comes to; `client` is the address the connection comes from, or "".
+    `form` is what `accept` comes to; `client` is the address the connection comes from, or "";
+    `visitor` is what is noted of who asks.
     """
 
     method: bytes
@@ -48,12 +51,14 @@ class RequestHead(msgspec.Struct, frozen=True, gc=False):
     languages: bytes = b""
     form: Form = Form.ANY
     client: str = ""
+    visitor: Visitor = NOBODY
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """A reply before its status line and date; `head` ends with the empty line.
 
-    `problem` is what went wrong, for faces that say it in a form of their own.
+    `problem` is what went wrong, for faces that say it in a form of their own. `subject` is what is
+    noted of a look-up with this reply, b"" where the answer says it.
     """
 
     status: int
@@ -61,6 +66,12 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     entity_tag: str = ""
     problem: tuple[str, str] | None = None
+    subject: bytes = b""
+
+    @property
+    def is_page(self) -> bool:
+        """Say whether it is for people."""
+        return self.head.startswith(_PAGE_HEAD)
 
 
 def make_reply(

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from resolver.resolution import Answer
 
 # Measured with CPython 3.11, 64 bit: objects, dictionary slots and string headers of one entry.
-_ANSWER_OVERHEAD_BYTES = 700
+_ANSWER_OVERHEAD_BYTES = 745
 _READY_OVERHEAD_BYTES = 350
 _WITHHELD_BYTES = 200
 
@@ -130,10 +130,10 @@ class MemoryCache:
 def _answer_cost(answer: Answer) -> int:
     resolution = answer.resolution
     if resolution is None:
-        return _ANSWER_OVERHEAD_BYTES + len(answer.key)
+        return _ANSWER_OVERHEAD_BYTES + len(answer.key) + len(answer.subject)
     bodies = len(resolution.scan) + len(resolution.handle) + len(resolution.wire)
     withheld = _WITHHELD_BYTES * len(resolution.withheld)
-    return _ANSWER_OVERHEAD_BYTES + len(answer.key) + bodies + withheld
+    return _ANSWER_OVERHEAD_BYTES + len(answer.key) + len(answer.subject) + bodies + withheld
 
 
 def _ready_cost(url: bytes, ready: ReadyReply) -> int:

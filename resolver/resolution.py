@@ -22,6 +22,8 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from node.domain.record import Status
+from node.domain.resolution_event import Outcome, subject_part
 from node.errors import IntegrityFailure
 
 # Two releases may share one Redis: each reads only its own format and takes the other's for a miss.
@@ -31,6 +33,7 @@ _FORMAT = bytes([CACHE_FORMAT])
 _SEAL_BYTES = len(_FORMAT) + NONCE_BYTES + TAG_BYTES
 _POSITION = struct.Struct(">Q")
 _KEY_LENGTH = struct.Struct(">H")
+_STATES_ALONE = frozenset((Status.SUSPENDED, Status.REVOKED))
 
 
 class Resolution(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,15 +63,23 @@ class Answer:
 
     `resolution` is None when the public is told of nothing under the key. `alive` turns False, for
     ever, when the log shows a later change: whoever kept bytes made from this answer must look
-    first. Only `memory_cache` writes `alive`.
+    first. Only `memory_cache` writes `alive`. `subject` is what is noted of a look-up that was told
+    all of it (`node.domain.resolution_event.subject_part`).
     """
 
-    __slots__ = ("alive", "key", "resolution")
+    __slots__ = ("alive", "key", "resolution", "subject")
 
     def __init__(self, key: str, resolution: Resolution | None) -> None:
         self.key = key
         self.resolution = resolution
         self.alive = True
+        self.subject = subject_part(_told(resolution), key)
+
+
+def _told(resolution: Resolution | None) -> Outcome:
+    if resolution is None:
+        return Outcome.ABSENT
+    return Outcome.STATUS if resolution.status in _STATES_ALONE else Outcome.FOUND
 
 
 _encoder = msgspec.msgpack.Encoder()

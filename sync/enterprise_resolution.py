@@ -12,18 +12,31 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+from urllib.parse import unquote
 
 import grpc
 
 from node.domain.handle_value import HandleValue
+from node.domain.record import Status
+from node.domain.resolution_event import Outcome
 from node.errors import InvalidInput, NotFound, XibiaoError
 from node.telemetry import request_id
 from sync.proto.idlink.v1 import enterprise_resolution_pb2 as pb
 from sync.proto.idlink.v1.enterprise_resolution_pb2_grpc import EnterpriseResolutionServicer
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+# Is told what came of a look-up, of which identifier (as it was asked for), and whose it was.
+Note = Callable[[Outcome, str, "Caller"], None]
 NOT_RESPONSIBLE = "not_responsible"
 MAX_IDENTIFIER_BYTES, MAX_CHOICES, MAX_TYPE_BYTES = 2_048, 256, 256
+_STATES_ALONE = frozenset((Status.SUSPENDED, Status.REVOKED))
+_OUTCOMES = {
+    pb.RESOLVE_CODE_OK: Outcome.FOUND,
+    pb.RESOLVE_CODE_NOT_FOUND: Outcome.ABSENT,
+    pb.RESOLVE_CODE_VALUE_NOT_FOUND: Outcome.ABSENT,
+    pb.RESOLVE_CODE_NOT_RESPONSIBLE: Outcome.ABSENT,
+    pb.RESOLVE_CODE_INVALID: Outcome.MALFORMED,
+}
 _TRACE_ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 
@@ -35,6 +48,14 @@ class Resolved:
     status: str
     revision: int
     values: tuple[HandleValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who called: an address without its port, and his certificate (PEM) if he has shown one."""
+
+    address: str
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +88,26 @@ class Resolver(Protocol):
 class EnterpriseResolution(EnterpriseResolutionServicer):
     """Serves idlink.v1.EnterpriseResolution."""
 
-    def __init__(self, resolver: Resolver, *, software: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        *,
+        software: str,
+        now_ms: Callable[[], int],
+        note: Note = lambda outcome, identifier, caller: None,
+    ) -> None:
         self._resolver = resolver
         self._software = software
         self._now_ms = now_ms
+        self._note = note
 
     async def Resolve(self, request: pb.ResolveRequest, context: Context) -> pb.ResolveResponse:
         """Answer a look-up."""
+        response = await self._resolve(request)
+        self._note(_outcome(response), request.identifier, _caller(context))
+        return response
+
+    async def _resolve(self, request: pb.ResolveRequest) -> pb.ResolveResponse:
         trace = request.trace_id if _TRACE_ID.fullmatch(request.trace_id) else ""
         if not _is_bounded(request):
             return pb.ResolveResponse(code=pb.RESOLVE_CODE_INVALID)
@@ -122,6 +156,19 @@ def _is_bounded(request: pb.ResolveRequest) -> bool:
         and len(request.indexes) + len(request.types) <= MAX_CHOICES
         and all(len(kind.encode()) <= MAX_TYPE_BYTES for kind in request.types)
     )
+
+
+def _outcome(response: pb.ResolveResponse) -> Outcome:
+    if response.code == pb.RESOLVE_CODE_OK and response.status in _STATES_ALONE:
+        return Outcome.STATUS
+    return _OUTCOMES.get(response.code, Outcome.FAILED)
+
+
+def _caller(context: Context) -> Caller:
+    # `ipv4:192.0.2.7:50123` or `ipv6:%5B2001:db8::1%5D:50123` (gRPC naming)
+    address = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
+    shown = next(iter(context.auth_context().get("x509_pem_cert", ())), None)
+    return Caller(address, shown)
 
 
 def _code(error: XibiaoError) -> pb.ResolveCode:

@@ -90,6 +90,11 @@ class TransportGuard:
         return _certificates(self._security)
 
 
+def pin_of(certificate: bytes) -> str:
+    """Return the pin of a PEM certificate; raise AccessDenied when it cannot be read."""
+    return _known(certificate)[0]
+
+
 @lru_cache(maxsize=256)  # asked with every call of a connection
 def _known(certificate: bytes) -> tuple[str, int]:
     """Return the pin of a PEM certificate and its last moment in ms; raises AccessDenied."""

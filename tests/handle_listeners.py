@@ -8,16 +8,20 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from node.domain.resolution_event import Outcome, subject_part
 from node.errors import NotFound
 from resolver.handle.datagram_batches import is_among
 from resolver.handle.hot_answers import HotAnswers
 from resolver.handle.listener_counts import ListenerCounts
+from resolver.handle.noting import Note, note_nothing
 from resolver.handle.response_rate import ResponseRate
 from resolver.handle.server import Connection, HandleServer
 from resolver.handle.tcp_connection import TCPLimits
 from resolver.handle.tcp_listener import TCPListener
 from resolver.handle.udp_listener import UDPListener
 from resolver.lookup import Lookup, create_lookup
+from resolver.tally.outcomes import NotedLookUp
+from tests.noted_look_ups import NotedLookUps
 from tests.unit.resolver.fakes import FakeStore, parse_handle, rendered
 
 NOW = 1_795_255_200.0
@@ -35,13 +39,16 @@ class FakeServer(HandleServer):
         self.is_broken = False
         self._arrivals = asyncio.Semaphore(0)
 
-    async def answer(self, message: bytes, connection: Connection) -> AsyncIterator[bytes]:
-        """Answer as told."""
+    async def answer(
+        self, message: bytes, connection: Connection, note: Note = note_nothing
+    ) -> AsyncIterator[bytes]:
+        """Answer as told; every request counts as a look-up."""
         self.asked.append((message, connection))
         self._arrivals.release()
         await self.gate.wait()
         if self.is_broken:
             raise RuntimeError("broken on purpose")
+        note(NotedLookUp(subject_part(Outcome.DENIED, "asked"), "handle:1:X"))
         for reply in self.replies.get(message, [message]):
             yield reply
 
@@ -72,6 +79,7 @@ class Listeners:
     tcp: TCPListener
     hot: HotAnswers
     clock: Clock
+    noted: NotedLookUps
 
 
 @dataclass(slots=True)
@@ -91,6 +99,7 @@ async def running(
 ) -> AsyncIterator[Listeners]:
     """Run both listeners on one free loopback port."""
     store, server, counts, clock = FakeStore(), FakeServer(), ListenerCounts(), Clock()
+    noted = NotedLookUps()
     lookup = create_lookup(store, render=rendered)
     await lookup.start()
     hot = HotAnswers(lookup, canonical=canonical, site_serial=SERIAL, clock=clock)
@@ -108,13 +117,19 @@ async def running(
             server=server,
             rate=ResponseRate(rate, is_unlimited=is_among(unlimited, socket.AF_INET)),
             counts=counts,
+            tally=noted,
         )
         tcp = TCPListener(
-            stream, hot=hot, server=server, limits=limits or TCPLimits(), counts=counts
+            stream,
+            hot=hot,
+            server=server,
+            limits=limits or TCPLimits(),
+            counts=counts,
+            tally=noted,
         )
         await tcp.start()
         udp.start()
         address = stream.getsockname()
-        yield Listeners(address, store, lookup, server, counts, udp, tcp, hot, clock)
+        yield Listeners(address, store, lookup, server, counts, udp, tcp, hot, clock, noted)
         await asyncio.gather(tcp.stop(1.0), udp.stop(1.0))
     await lookup.stop()

@@ -11,16 +11,15 @@ import hashlib
 import hmac
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
 
+from node.domain.trusted_proxies import TrustedProxies, read_address
 from node.errors import NotAuthenticated
 from node.registration.directory import Directory
 from node.registration.requests import Actor, Role
 from node.storage.stored_values import StoredKey
 
-_IP = IPv4Address | IPv6Address
 _NOBODY = b"\0" * 32
 _FORWARDING = ("x-forwarded-for", "forwarded", "via")
 
@@ -55,7 +54,7 @@ class AccessControl:
         """Believe `X-Forwarded-For` of `trusted_proxies` (networks); `trusts_local`: see below."""
         self._directory = directory
         self._clock = clock
-        self._proxies = tuple(ip_network(network) for network in trusted_proxies)
+        self._proxies = TrustedProxies(trusted_proxies)
         self._trusts_local = trusts_local
 
     def actor(self, request: Request) -> Actor:
@@ -86,25 +85,9 @@ class AccessControl:
             self.actor(request)
 
     def _is_local(self, request: Request) -> bool:
-        client = _address(request.client.host if request.client else "")
-        if self._is_proxy(client):
-            # Each proxy appends whom it heard; what stands left of the first stranger is hearsay.
-            named = [
-                n for field in request.headers.getlist("x-forwarded-for") for n in field.split(",")
-            ]
-            client = next(
-                (a for a in map(_address, reversed(named)) if not self._is_proxy(a)), None
-            )
-        elif any(header in request.headers for header in _FORWARDING):
+        peer = read_address(request.client.host if request.client else "")
+        is_forwarded = any(header in request.headers for header in _FORWARDING)
+        if is_forwarded and peer not in self._proxies:
             return False
+        client = self._proxies.client(peer, request.headers.getlist("x-forwarded-for"))
         return client is not None and client.is_loopback
-
-    def _is_proxy(self, address: _IP | None) -> bool:
-        return address is not None and any(address in network for network in self._proxies)
-
-
-def _address(text: str) -> _IP | None:
-    try:
-        return ip_address(text.strip())
-    except ValueError:
-        return None

@@ -17,9 +17,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import ip_address
 from typing import NamedTuple
 
+from node.domain.trusted_proxies import read_address
 from node.errors import InvalidInput
 
 MAX_IDENTIFIER_BYTES = 2048
@@ -32,7 +32,6 @@ OTHER_AGENT_TEXT = "(other)"
 """What is told of the agents that came after MAX_AGENTS others."""
 
 _ADDRESS_LENGTHS = frozenset((0, 4, 16))
-_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 §2.5.5.2: IPv4 in IPv6.
 _CLIENTS_REMEMBERED = 65_536
 _SUBJECT = struct.Struct("<BH")
 _AGENT = struct.Struct("<BHH")
@@ -145,16 +144,8 @@ def agent_part(number: int, text: str) -> bytes:
 
 def packed_address(text: str) -> bytes:
     """Return 4 or 16 bytes of an address, IPv4 in IPv6 as IPv4; b"" for what is no address."""
-    try:
-        # A zone (RFC 4007 §11) names an interface of this machine, not the client.
-        return normal_address(ip_address(text.strip().partition("%")[0]).packed)
-    except ValueError:
-        return b""
-
-
-def normal_address(packed: bytes) -> bytes:
-    """Return a packed address, IPv4 in IPv6 as IPv4."""
-    return packed[12:] if len(packed) == 16 and packed.startswith(_MAPPED) else packed
+    address = read_address(text)
+    return b"" if address is None else address.packed
 
 
 def cut_text(text: str, most_bytes: int) -> bytes:

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from node.domain.resolution_event import Channel, Outcome, subject_part
 from node.errors import InvalidInput, NotAuthenticated, Overloaded, Unavailable, XibiaoError
 from resolver.handle.allowances import StrangersWork
 from resolver.handle.api_callers import Caller, Callers, is_secure
@@ -40,11 +41,16 @@ from resolver.handle.register_port import HandleRegister
 from resolver.handle.service import HandleService
 from resolver.handle.versions import OWN
 from resolver.lookup import Lookup
+from resolver.tally.outcomes import failed_subject, handle_key
+from resolver.tally.tally import NO_TALLY, AnyTally
+from resolver.tally.web_clients import visitor_of
 
 _log = structlog.get_logger(__name__)
 
 ROOT = b"/api/"
 RETRY_AFTER_S = 2
+_HTTP = Channel.HTTP.part
+_READING = ("GET", "HEAD", "POST")  # POST with parameters in the body
 _KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 # Faults in the request itself rather than in what it asks for.
 _PROTOCOL_ERRORS = frozenset(("handle_authorization", "handle_json", "parameters", BODY_TOO_LARGE))
@@ -64,8 +70,10 @@ class HandleAPI:
         sessions: SessionsEndpoint,
         referrals: Referrals,
         bodies: Bodies,
+        tally: AnyTally = NO_TALLY,
     ) -> None:
         self._referrals = referrals
+        self._tally = tally
         self._callers = callers
         self._sessions = sessions
         self._bodies = bodies
@@ -87,18 +95,25 @@ class HandleAPI:
         except XibiaoError as error:
             response = self._refused(asked, error)
         except ClientDisconnect:
+            asked.is_look_up = False
             response = Response(status_code=499)
         except Exception:  # noqa: BLE001 - the request edge: the text of a surprise stays inside
             _log.exception("handle_api_failed", path=scope["path"])
             response = self._refused(asked, XibiaoError())
         response = finish(response, request.headers.get("origin", ""))
         await response(scope, receive, send)
+        if asked.is_look_up:
+            actor = "" if asked.asker is None else f"handle:{asked.asker.name}"
+            self._tally.note_visit(_HTTP, asked.subject, visitor_of(scope), actor)
 
     async def _answer(self, asked: APIRequest) -> Response:
         request = asked.request
         endpoint, _, path = request.scope["raw_path"].removeprefix(ROOT).partition(b"/")
+        asked.is_look_up = endpoint == b"handles" and request.method in _READING
         asked.path = _decoded(path)
         asked.parameters = read_query(request.scope["query_string"])
+        if not asked.path and asked.parameters.text("prefix") is not None:
+            asked.is_look_up = False  # It is a list.
         name = endpoint.decode("ascii", "replace")
         if name == "sessions":
             return await self._sessions.answer(asked)
@@ -130,11 +145,13 @@ class HandleAPI:
         return response
 
     def _refused(self, asked: APIRequest, error: XibiaoError) -> Response:
-        """Return the reply for an error."""
+        """Return the reply for an error, and what is noted with it."""
         handle, dressing = asked.path or None, _dressing_of_error(asked)
+        asked.subject = failed_subject(error, handle_key(asked.path))
         if isinstance(error, NotAuthenticated):
             return self._challenge(asked, error, handle, dressing)
         if error.code == PREFIX_NOT_HERE and (referral := self._referral(asked)) is not None:
+            asked.subject = subject_part(Outcome.REFERRED, handle_key(asked.path))
             return dressed(referral, 300, dressing)
         if error.code in _PROTOCOL_ERRORS:
             status = 413 if error.code == BODY_TOO_LARGE else 400
@@ -174,7 +191,7 @@ class HandleAPI:
 
 
 def _reading(handler: Handler) -> dict[str, Handler]:
-    return {"GET": handler, "HEAD": handler, "POST": handler}
+    return dict.fromkeys(_READING, handler)
 
 
 def _decoded(path: bytes) -> str:
@@ -202,10 +219,12 @@ def create_handle_api(
     bodies: Bodies,
     monotonic: Callable[[], float],
     random_bytes: Callable[[int], bytes],
+    tally: AnyTally = NO_TALLY,
 ) -> HandleAPI:
     """Build the JSON API of one process on its Handle service.
 
-    `site_key` is the key pair of the site; `bodies` reads request bodies within limits.
+    `site_key` is the key pair of the site; `bodies` reads request bodies within limits; `tally`
+    notes look-ups.
     """
     sessions = Sessions(clock=monotonic, random_bytes=random_bytes)
     signer = SiteSigner(site_key, service.work, StrangersWork(monotonic))
@@ -219,4 +238,5 @@ def create_handle_api(
         sessions=SessionsEndpoint(sessions, callers, signer),
         referrals=service.referrals,
         bodies=bodies,
+        tally=tally,
     )

@@ -12,6 +12,7 @@ import msgspec
 from starlette.responses import Response, StreamingResponse
 
 from node.domain.handle_value import HandleValue
+from node.domain.resolution_event import Outcome, subject_part
 from node.errors import AccessDenied, InvalidInput, NotFound
 from resolver.handle.administration import Administration, Done
 from resolver.handle.api_parameters import Dressing
@@ -19,8 +20,8 @@ from resolver.handle.api_replies import JSON, dressed, reply
 from resolver.handle.api_request import APIRequest
 from resolver.handle.api_values import read_body
 from resolver.handle.codes import ResponseCode
-from resolver.handle.json_values import rename, render_values, select
-from resolver.handle.prefix_names import prefix_named, prefix_of
+from resolver.handle.json_values import has_no_values, rename, render_values, select
+from resolver.handle.prefix_names import prefix_handle, prefix_named, prefix_of
 from resolver.handle.refusals import handle_not_found, prefix_not_here
 from resolver.handle.register_port import HandleRegister
 from resolver.handle.rights import is_readable_by_administrators
@@ -28,6 +29,7 @@ from resolver.handle.site_info import PrefixHandles
 from resolver.handle.values import fold_types, is_asked
 from resolver.lookup import Lookup
 from resolver.resolution import Resolution
+from resolver.tally.outcomes import handle_key
 
 _NAMES_A_PART = 1_000
 
@@ -56,6 +58,8 @@ class HandlesEndpoint:
         dressing = asked.dressing
         whole = await self._values(asked, dressing)
         body = select(whole, types=dressing.types, indexes=dressing.indexes)
+        if has_no_values(body):
+            asked.subject = subject_part(Outcome.ABSENT, handle_key(asked.path))
         return dressed(rename(body, asked.path), 200, dressing)
 
     async def write(self, asked: APIRequest) -> Response:
@@ -88,10 +92,14 @@ class HandlesEndpoint:
             values = self._prefix_handles.values(prefix_named(handle))
             if values is None:
                 raise prefix_not_here()
+            named = prefix_handle(prefix_named(handle))
+            asked.subject = subject_part(Outcome.FOUND, named)
             return render_values(handle, values)
-        resolution = (await self._lookup.resolve(self._register.canonical(handle))).resolution
+        answer = await self._lookup.resolve(self._register.canonical(handle))
+        resolution = answer.resolution
         if resolution is None:
             raise handle_not_found()
+        asked.subject = answer.subject
         is_public_only = asked.parameters.flag("publicOnly", default=asked.asker is None)
         if is_public_only or not _has_withheld(resolution, dressing):
             return resolution.handle
@@ -113,6 +121,7 @@ class HandlesEndpoint:
         return await administration.add(handle, values, asker=asker)
 
     async def _list(self, asked: APIRequest, prefix: str) -> Response:
+        asked.is_look_up = False
         page, size = asked.parameters.number("page"), asked.parameters.number("pageSize")
         count = await self._administration.count_handles(prefix, asker=asked.asker)
         is_paged = page is not None and size is not None

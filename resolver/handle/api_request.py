@@ -34,7 +34,8 @@ class APIRequest:
     """A request, what its target says, and who sent it.
 
     `path` is what follows the endpoint's name, decoded; `parameters` those of the query, and of the
-    body where that may hold some.
+    body where that may hold some. `is_look_up`: it is noted as one, and `subject` is what is noted
+    when it succeeds.
     """
 
     request: Request
@@ -42,6 +43,8 @@ class APIRequest:
     parameters: Parameters
     caller: Caller
     bodies: Bodies
+    is_look_up: bool = False
+    subject: bytes = b""
 
     @property
     def asker(self) -> Identity | None:

@@ -32,6 +32,7 @@ _MSG_DONTWAIT = 0x40
 # begins with the second word of 4 bytes of the one and of 8 bytes of the other.
 _NAME_BYTES = 32
 _IPV4_NAME, _IPV6_NAME = struct.Struct("!2xH4s"), struct.Struct("!2xHI16sI")
+_IPV4_WORDS, _IPV6_WORDS = _NAME_BYTES // 4, _NAME_BYTES // 8
 _IPV4_NETWORK_BYTES, _IPV6_NETWORK_BYTES = 3, 7
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 # Where fields stand when struct mmsghdr and struct iovec are read as arrays of words.
@@ -99,6 +100,7 @@ class BatchSocket:
         self._words = memoryview(self._names).cast("I" if is_ipv4 else "Q")
         self._words_a_name = _NAME_BYTES // self._words.itemsize
         self._network_bits = _network_bits(opened.family)
+        self.address = self._ipv4_address if is_ipv4 else self._ipv6_address
 
     def receive(self) -> list[bytes]:
         """Take what has arrived, at most BATCH datagrams; raise OSError when the socket is dead."""
@@ -119,6 +121,15 @@ class BatchSocket:
         """
         at = number * self._words_a_name + 1
         return self._words[at] & self._network_bits or self._words[at + 1] & self._network_bits
+
+    def _ipv4_address(self, number: int) -> int:
+        """Return the address a datagram came from as it lies in memory."""
+        word: int = self._words[number * _IPV4_WORDS + 1]
+        return word
+
+    def _ipv6_address(self, number: int) -> tuple[int, int]:
+        at = number * _IPV6_WORDS + 1
+        return self._words[at], self._words[at + 1]
 
     def source(self, number: int) -> Source:
         """Return where a datagram came from, in the form of `socket.sendto`."""

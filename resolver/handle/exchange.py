@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from resolver.handle.bodies import ErrorReply
-from resolver.handle.codes import OpFlag, ResponseCode
+from resolver.handle.codes import OpCode, OpFlag, ResponseCode
 from resolver.handle.envelope import Envelope
 from resolver.handle.identity import Connection, Identity
 from resolver.handle.message import Message
@@ -19,7 +19,8 @@ class Exchange:
 
     `request` is what the reply is about, `asked_in` the envelope it answers: the two differ when a
     challenged request is carried out. `session` is one of ours, `asker` who is proved to ask;
-    `has_mac`: the message proved that it comes from the session's peer.
+    `has_mac`: the message proved that it comes from the session's peer. `challenged` is the request
+    that this one proves an identity for; `subject` what is noted of a look-up that succeeded.
     """
 
     request: Message
@@ -28,11 +29,19 @@ class Exchange:
     session: Session | None = None
     asker: Identity | None = None
     has_mac: bool = False
+    challenged: Message | None = None
+    subject: bytes = b""
 
     @property
     def version(self) -> Version:
         """Return the version of the reply."""
         return negotiated(self.asked_in)
+
+    @property
+    def look_up(self) -> Message | None:
+        """Return the look-up that this is, or that it belongs to; None when it is none."""
+        asked = self.challenged or self.request
+        return asked if asked.opcode == OpCode.RESOLUTION else None
 
     def wants(self, flag: OpFlag) -> bool:
         """Say whether the request sets a flag."""

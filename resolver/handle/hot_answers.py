@@ -18,6 +18,7 @@ from functools import partial
 
 import structlog
 
+from node.domain.resolution_event import Outcome, subject_part
 from node.errors import InvalidInput, NotFound
 from resolver.handle import message as messages
 from resolver.handle.bodies import ErrorReply, ResolutionRequest
@@ -27,7 +28,8 @@ from resolver.handle.fragments import split
 from resolver.handle.message import Message
 from resolver.handle.values import fold_types, is_asked, select_encoded
 from resolver.handle.versions import reply_envelope
-from resolver.lookup import Lookup, Outcome
+from resolver.lookup import Lookup
+from resolver.lookup import Outcome as Landed
 from resolver.memory_cache import ReadyReply
 from resolver.resolution import Answer, Resolution
 
@@ -47,25 +49,27 @@ _NOT_PLAIN = OpFlag.AUTHORITATIVE | OpFlag.CERTIFIED | OpFlag.ENCRYPTED | OpFlag
 # Version 2.11, outside of sessions.
 _USUAL_HEAD = bytes((2, 11, 2, 11)) + bytes(4)
 
-# Takes the whole reply, or None when `server` has to answer.
-Deliver = Callable[[bytes | None], None]
+# Takes the whole reply and what is to be noted of the look-up; None when `server` has to answer.
+Deliver = Callable[[bytes | None, bytes], None]
 
 
 class ReadyMessage(ReadyReply):
     """A whole reply but for its RequestId: `head` stands before that, `body` after it.
 
     `packets` are the same for UDP, each with room for the RequestId, none if it is too long for
-    that; `size` counts the bytes of all of them; `stale_at` is Unix time. Among many records most
-    of the time of a hit goes into fetching memory, so what replies have in common is one object.
+    that; `size` counts the bytes of all of them; `subject` is noted of a look-up, and `stale_at`
+    is Unix time. Among many records most of the time of a hit goes into fetching memory, so what
+    replies have in common is one object.
     """
 
-    __slots__ = ("packets", "size", "stale_at")
+    __slots__ = ("packets", "size", "stale_at", "subject")
 
-    def __init__(self, answer: Answer, message: bytes, *, stale_at: float) -> None:
+    def __init__(self, answer: Answer, message: bytes, *, subject: bytes, stale_at: float) -> None:
         head = message[:8]
         super().__init__(answer, _USUAL_HEAD if head == _USUAL_HEAD else head, message[12:])
         self.packets = tuple(split(message)) if len(message) <= LONGEST_DATAGRAM_REPLY_BYTES else ()
         self.size = sum(map(len, self.packets))
+        self.subject = subject
         self.stale_at = stale_at
 
     @property
@@ -118,7 +122,7 @@ class HotAnswers:
         """Answer a whole request, at once or when it has been looked up; calls `deliver` once."""
         asked = self._read(request)
         if asked is None:
-            deliver(None)
+            deliver(None, b"")
             return
         message, question, key = asked
         land = partial(self._land, request, message, question, deliver)
@@ -147,31 +151,35 @@ class HotAnswers:
         message: Message,
         question: ResolutionRequest,
         deliver: Deliver,
-        outcome: Outcome,
+        outcome: Landed,
     ) -> None:
-        reply = None
+        reply, subject = None, b""
         try:
             if isinstance(outcome, Answer):
-                reply = self._reply_to(message, question, outcome.resolution)
+                reply, subject = self._reply_to(message, question, outcome)
                 if reply is not None and question.encode() == message.body:
-                    ready = ReadyMessage(outcome, reply, stale_at=self._stale_at())
+                    ready = ReadyMessage(outcome, reply, subject=subject, stale_at=self._stale_at())
                     self.memory.keep_ready(request_key(request), ready)
         except Exception as error:  # noqa: BLE001 - request edge: the server tells this client, others go on
             _log.error("handle_not_answered", error=repr(error))
-        deliver(reply)
+        deliver(reply, subject)
 
     def _reply_to(
-        self, message: Message, question: ResolutionRequest, resolution: Resolution | None
-    ) -> bytes | None:
+        self, message: Message, question: ResolutionRequest, answer: Answer
+    ) -> tuple[bytes | None, bytes]:
+        """Return the reply, None when the server has to make it, and what is noted with it."""
+        resolution, error = answer.resolution, ErrorReply().encode()
         if resolution is None:
-            return self._reply(message, ResponseCode.HANDLE_NOT_FOUND, ErrorReply().encode())
+            return self._reply(message, ResponseCode.HANDLE_NOT_FOUND, error), answer.subject
         if not message.flags & OpFlag.PUBLIC_ONLY and _asks_withheld(question, resolution):
-            return None
+            return None, b""
         types = fold_types(question.types)
         values = select_encoded(resolution.wire, indexes=question.indexes, types=types)
         if values is None:
-            return self._reply(message, ResponseCode.VALUES_NOT_FOUND, ErrorReply().encode())
-        return self._reply(message, ResponseCode.SUCCESS, name_field(question.handle) + values)
+            absent = subject_part(Outcome.ABSENT, answer.key)
+            return self._reply(message, ResponseCode.VALUES_NOT_FOUND, error), absent
+        body = name_field(question.handle) + values
+        return self._reply(message, ResponseCode.SUCCESS, body), answer.subject
 
     def _stale_at(self) -> float:
         """Return when a reply made now is stale: one number for all that are made together."""

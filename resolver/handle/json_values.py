@@ -77,6 +77,7 @@ _body_decoder = msgspec.json.Decoder(_Body)
 _value_decoder = msgspec.json.Decoder(_Selectable)
 # 0x09 to 0x13 pass for text in the Handle.Net software.
 _CONTROL = re.compile("[\x00-\x08\x14-\x1f]")
+_NO_VALUES = b'{"responseCode":%d,' % ResponseCode.VALUES_NOT_FOUND
 _NOT_IN_CALLBACK = re.compile("[^A-Za-z0-9_$\xa0-\U0010ffff]")
 # Inside a script these could end it or, before ECMAScript 2019, the line.
 _SCRIPT_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -92,6 +93,11 @@ def render_values(handle: str, values: Sequence[HandleValue]) -> bytes:
     shown = _shown(values)
     code = ResponseCode.SUCCESS if shown else ResponseCode.VALUES_NOT_FOUND
     return _encoder.encode(_Rendered(code, handle, shown))
+
+
+def has_no_values(body: bytes) -> bool:
+    """Say whether a rendered `body` tells that no values were found."""
+    return body.startswith(_NO_VALUES)
 
 
 def select(body: bytes, *, types: Collection[str], indexes: Collection[int]) -> bytes:

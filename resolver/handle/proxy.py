@@ -22,8 +22,11 @@ from ipaddress import ip_address
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from msgspec import structs
+
 from node.domain.forwarding import ForwardingRules, Target, parse_mailbox, parse_target
 from node.domain.identifiers.scheme import Identifier
+from node.domain.resolution_event import Outcome, subject_part
 from node.errors import InvalidInput, MalformedIdentifier
 from resolver.handle import proxy_pages
 from resolver.handle.locations import (
@@ -117,7 +120,7 @@ class Proxy:
             if alias is not None:
                 return self._follow(alias, (*trail, key), parameters)
         if trail:
-            return self._renamed(key, parameters)
+            return self._renamed(key, parameters, asked=trail[0])
         if resolution is None or record is None:
             return self._absent(key)
         if parameters.action == "showurls":
@@ -143,15 +146,17 @@ class Proxy:
     ) -> Reply | Onward:
         if alias.key in trail or len(trail) > MAX_ALIASES:
             zh, en = "别名循环或过多", "The aliases lead in a circle, or are too many"
-            return problem_reply_page(404, zh=zh, en=en, identifier=trail[0])
+            page = problem_reply_page(404, zh=zh, en=en, identifier=trail[0])
+            return structs.replace(page, subject=subject_part(Outcome.ABSENT, trail[0]))
         if self._serves(alias.prefix):
             return Onward(alias.key)
-        return self._renamed(alias.key, parameters)
+        return self._renamed(alias.key, parameters, asked=trail[0])
 
-    def _renamed(self, key: str, parameters: Parameters) -> Reply:
+    def _renamed(self, key: str, parameters: Parameters, *, asked: str) -> Reply:
         """Send on to the page of another identifier at this node, with the same query."""
         uri = self._public_url + path_of(key)
-        return _redirect(301, f"{uri}?{parameters.query}" if parameters.query else uri)
+        page = _redirect(301, f"{uri}?{parameters.query}" if parameters.query else uri)
+        return structs.replace(page, subject=subject_part(Outcome.REFERRED, asked))
 
     def _absent(self, key: str) -> Reply:
         prefix = key.partition("/")[0]
@@ -230,7 +235,8 @@ def dress_problem(reply: Reply) -> Reply:
     if reply.problem is None:
         return reply
     zh, en = reply.problem
-    return problem_reply_page(reply.status, zh=zh, en=en)
+    page = problem_reply_page(reply.status, zh=zh, en=en)
+    return structs.replace(page, subject=reply.subject)
 
 
 def _page_reply(status: int, page: bytes) -> Reply:

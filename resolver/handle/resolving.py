@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from node.domain.handle_value import HandleValue
+from node.domain.resolution_event import Outcome as NotedAs
+from node.domain.resolution_event import subject_part
 from node.errors import AccessDenied, InvalidInput
 from resolver.handle.administration import Administration
 from resolver.handle.bodies import ResolutionRequest
 from resolver.handle.codes import OpFlag
 from resolver.handle.cursor import is_text, malformed, name_field
 from resolver.handle.exchange import Exchange, Outcome
-from resolver.handle.prefix_names import prefix_named, prefix_of
+from resolver.handle.prefix_names import prefix_handle, prefix_named, prefix_of
 from resolver.handle.refusals import handle_not_found, prefix_not_here, values_not_found
 from resolver.handle.register_port import HandleRegister
 from resolver.handle.rights import is_readable_by_administrators
@@ -63,13 +65,18 @@ class Resolving:
         if not question.handle:
             raise handle_not_found()
         if prefix_of(question.handle) is None:
-            return _found(question, chosen.cut(self._prefix_values(question.handle)))
+            values = chosen.cut(self._prefix_values(question.handle))
+            named = prefix_handle(prefix_named(question.handle))
+            exchange.subject = subject_part(NotedAs.FOUND, named)
+            return _found(question, values)
         key = self._key(question.handle)
         if exchange.wants(OpFlag.AUTHORITATIVE):
             await self._lookup.see([key])
-        resolution = (await self._lookup.resolve(key)).resolution
+        answer = await self._lookup.resolve(key)
+        resolution = answer.resolution
         if resolution is None:
             raise handle_not_found()
+        exchange.subject = answer.subject
         if not exchange.wants(OpFlag.PUBLIC_ONLY) and chosen.has_withheld(resolution):
             return await self._resolve_withheld(exchange, question, chosen)
         return _found(question, chosen.cut(resolution.wire))

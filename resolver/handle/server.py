@@ -34,6 +34,13 @@ from resolver.handle.digests import Challenge as ChallengeBody
 from resolver.handle.exchange import Exchange, Outcome, failed
 from resolver.handle.identity import Connection, Identity
 from resolver.handle.idis import code_of, login
+from resolver.handle.noting import (
+    Note,
+    note_answered,
+    note_nothing,
+    note_refused,
+    note_undecodable,
+)
 from resolver.handle.predefined import HS_SECKEY
 from resolver.handle.proofs import wrong_proof
 from resolver.handle.referrals import Referrals
@@ -122,45 +129,53 @@ class HandleServer:
             OpCode.SESSION_SETUP: session_setups.open,
         }
 
-    async def answer(self, message: bytes, connection: Connection) -> AsyncIterator[bytes]:
+    async def answer(
+        self, message: bytes, connection: Connection, note: Note = note_nothing
+    ) -> AsyncIterator[bytes]:
         """Yield the replies to a whole message, each with its envelope and not fragmented.
 
         There is one reply, or several for a list (CONTINUOUS is set in all but the last). Bytes
-        that are no message are answered too, also those of which only a part arrived.
+        that are no message are answered too, also those of which only a part arrived. `note` is
+        told of a look-up, once, before the reply to it is yielded; not of one that is answered by
+        a challenge, but of the proof that follows.
         """
         try:
-            async for reply in self._answer_where_it_belongs(message, connection):
+            async for reply in self._answer_where_it_belongs(message, connection, note):
                 self.counts.answered += 1
                 yield reply
         except Exception as error:  # noqa: BLE001 - request edge
             self.counts.failed += 1
             _log.error("handle_request_failed", exc_info=error)
+            note_undecodable(message, XibiaoError(), note)
             yield self._writer.write_undecodable(message, XibiaoError())
 
     async def _answer_where_it_belongs(
-        self, message: bytes, connection: Connection
+        self, message: bytes, connection: Connection, note: Note
     ) -> AsyncIterator[bytes]:
         """Yield the replies of the process that has a message's challenge or session."""
         relay, number = self._relay, int.from_bytes(message[_SESSION])
         is_ours = relay is None or not number or process_of(number) == relay.process
         # The numbers of the IDIS dialect are its clients' own.
         if relay is None or is_ours or connection.dialect == "idis":
-            answers = self._answer(message, connection)
+            answers = self._answer(message, connection, note)
         else:
             try:
-                async for reply in relay.ask(process_of(number), message, connection):
+                async for reply in relay.ask(process_of(number), message, connection, note):
                     yield reply
                 return
             except (Unavailable, Overloaded):
-                answers = self._answer(message, connection)
+                answers = self._answer(message, connection, note)
         async for reply in answers:
             yield reply
 
-    async def _answer(self, message: bytes, connection: Connection) -> AsyncIterator[bytes]:
+    async def _answer(
+        self, message: bytes, connection: Connection, note: Note
+    ) -> AsyncIterator[bytes]:
         try:
             exchange = self._admission.open(message, connection)
         except XibiaoError as error:
             self.counts.undecodable += 1
+            note_undecodable(message, error, note)
             yield self._writer.write_undecodable(message, error)
             return
         try:
@@ -168,9 +183,14 @@ class HandleServer:
             if exchange.request.opcode == OpCode.RESPONSE_TO_CHALLENGE:
                 exchange = await self._proved(exchange)
             async for outcome in self._carry_out(exchange):
-                yield await self._writer.write(exchange, outcome)
+                reply = await self._writer.write(exchange, outcome)
+                note_answered(exchange, reply, note)
+                yield reply
         except XibiaoError as error:
-            yield await self._writer.write(exchange, self._refusal(exchange, error))
+            refusal = self._refusal(exchange, error)
+            reply = await self._writer.write(exchange, refusal)
+            note_refused(exchange, error, refusal.code, note)
+            yield reply
 
     async def _carry_out(self, exchange: Exchange) -> AsyncIterator[Outcome]:
         opcode = exchange.request.opcode
@@ -209,6 +229,7 @@ class HandleServer:
         """Judge the answer to a challenge and return the request it is for, its asker known."""
         answer = ChallengeAnswer.decode(exchange.request.body)
         challenge, session = self._taken(exchange), exchange.session
+        exchange.challenged = challenge.request
         if session is not None and not owner_may_answer(
             session, answer.key, self._authorization.canonical
         ):

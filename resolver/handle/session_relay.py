@@ -6,7 +6,8 @@ that knows nothing of it. Its number says which process does (`session_numbers`)
 in the data directory takes the message there and the replies back.
 
 On the wire: the length of a head, the head (a JSON object), then the message to its end; back come
-replies, each behind its length. Lengths are four bytes, big-endian.
+replies (MessagePack), each behind its length, with the look-ups to be noted when they are sent.
+Lengths are four bytes, big-endian.
 
 Invariants: a number belongs to one living process, which holds a lock for it; only the user that
 runs the node can connect; a message is passed on once at most; at most `limit` are under way.
@@ -27,15 +28,17 @@ from node.errors import InvalidInput, Overloaded, Unavailable
 from resolver.handle.codes import MAX_MESSAGE_BYTES
 from resolver.handle.envelope import ENVELOPE_BYTES
 from resolver.handle.identity import Connection, Transport
+from resolver.handle.noting import Note
 from resolver.handle.session_numbers import PROCESSES
+from resolver.tally.outcomes import NotedLookUp
 
 _log = structlog.get_logger(__name__)
 
 PATIENCE_S = 30.0
 LONGEST_PATH_BYTES = 100  # of a Unix socket, less some for the rest
-_MOST_BYTES = MAX_MESSAGE_BYTES + ENVELOPE_BYTES + 4_096
+_MOST_BYTES = MAX_MESSAGE_BYTES + ENVELOPE_BYTES + 16_384
 
-Answer = Callable[[bytes, Connection], AsyncIterator[bytes]]
+Answer = Callable[[bytes, Connection, Note], AsyncIterator[bytes]]
 
 
 class _Head(msgspec.Struct):
@@ -46,7 +49,15 @@ class _Head(msgspec.Struct):
     allows_administration: bool
 
 
+class _Reply(msgspec.Struct, array_like=True):
+    """One reply, and what is noted before it."""
+
+    message: bytes
+    noted: list[NotedLookUp]
+
+
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(_Head)
+_reply_encoder, _reply_decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Reply)
 
 
 class SessionRelay:
@@ -85,9 +96,9 @@ class SessionRelay:
         os.close(self._lock)
 
     async def ask(
-        self, process: int, message: bytes, connection: Connection
+        self, process: int, message: bytes, connection: Connection, note: Note
     ) -> AsyncIterator[bytes]:
-        """Yield what another process answers to a message.
+        """Yield what another process answers to a message, and tell `note` what it notes.
 
         Raises Unavailable, before anything was yielded, when there is no such process, and
         Overloaded.
@@ -98,12 +109,14 @@ class SessionRelay:
         try:
             reader, writer = await self._sent(process, message, connection)
             try:
-                reply = await _receive(reader)
-                if not reply:
+                reply = await _receive_reply(reader)
+                if reply is None:
                     raise Unavailable()
-                while reply:
-                    yield reply
-                    reply = await _receive(reader)
+                while reply is not None:
+                    for noted in reply.noted:
+                        note(noted)
+                    yield reply.message
+                    reply = await _receive_reply(reader)
             finally:
                 writer.close()
         finally:
@@ -135,8 +148,11 @@ class SessionRelay:
                 while part := await reader.read(_MOST_BYTES):
                     message += part
             connection = Connection(head.peer, head.transport, head.allows_administration)
-            async for reply in answer(message, connection):
-                writer.write(len(reply).to_bytes(4) + reply)
+            noted: list[NotedLookUp] = []
+            async for reply in answer(message, connection, noted.append):
+                sent = _reply_encoder.encode(_Reply(reply, noted))
+                noted.clear()
+                writer.write(len(sent).to_bytes(4) + sent)
                 async with asyncio.timeout(PATIENCE_S):
                     await writer.drain()
         except (OSError, TimeoutError, msgspec.DecodeError) as error:
@@ -146,6 +162,14 @@ class SessionRelay:
 
     def _path(self, process: int) -> Path:
         return self._folder / f"handle-{process}.sock"
+
+
+async def _receive_reply(reader: asyncio.StreamReader) -> _Reply | None:
+    """Return the next reply; None at the end, and for what is none."""
+    try:
+        return _reply_decoder.decode(await _receive(reader))
+    except msgspec.DecodeError:
+        return None
 
 
 async def _receive(reader: asyncio.StreamReader) -> bytes:

@@ -22,6 +22,7 @@ from typing import Protocol
 
 import structlog
 
+from node.domain.resolution_event import Channel, client_part, packed_address
 from node.errors import InvalidInput
 from resolver.handle.allowances import source_of
 from resolver.handle.envelope import ENVELOPE_BYTES
@@ -29,12 +30,15 @@ from resolver.handle.hot_answers import HotAnswers, ReadyMessage, request_key
 from resolver.handle.listener_counts import ListenerCounts
 from resolver.handle.message import check_length
 from resolver.handle.server import Connection, HandleServer
+from resolver.tally.outcomes import NotedLookUp
+from resolver.tally.tally import AnyTally
 
 _log = structlog.get_logger(__name__)
 
 UNREAD_BYTES = 262_144  # above this, no further answer is made
 READ_AHEAD_BYTES = 65_536  # above this, nothing is read while requests are at work
 SMALL_BYTES = 4_096  # so much of a request anybody may leave unfinished, however crowded it is
+_TCP = Channel.HANDLE_TCP.part
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, no time
 
 
@@ -70,6 +74,7 @@ class House(Protocol):
     hot: HotAnswers
     server: HandleServer
     counts: ListenerCounts
+    tally: AnyTally
     limits: TCPLimits
     now: float  # monotonic, of the last sweep
     unix_now: float
@@ -95,6 +100,8 @@ class TCPConnection(asyncio.Protocol):
         self._house = house
         self._memory = house.hot.memory
         self._counts = house.hot.counts
+        self._note = house.tally.note
+        self._client = b""  # what is noted of who asks
         self._buffer = bytearray()
         self._needed = ENVELOPE_BYTES  # bytes of the buffer until it can be looked at again
         self._counted_bytes = 0  # of the buffer, in `House.unfinished_bytes`
@@ -118,6 +125,8 @@ class TCPConnection(asyncio.Protocol):
         address = transport.get_extra_info("peername")
         host = address[0] if address else ""
         self._source = source_of(host)
+        self._address = packed_address(host)
+        self._client = client_part(self._address)
         self.peer = Connection(peer=host, transport="tcp", allows_administration=True)
         if not self._house.admit(self, self._source):
             transport.abort()
@@ -142,6 +151,7 @@ class TCPConnection(asyncio.Protocol):
             ):
                 self._counts.memory += 1
                 self._transport.write(b"".join((ready.head, data[8:12], ready.body)))
+                self._note(_TCP, ready.subject, self._client)
                 return
         if not self._is_at_end:
             if not self._buffer:
@@ -254,24 +264,29 @@ class TCPConnection(asyncio.Protocol):
         ready = self._house.hot.find(request_key(request))
         if ready is not None:
             self._counts.memory += 1
-            self._deliver(request, ready.for_request(request))
+            self._deliver(request, ready.for_request(request), ready.subject)
         else:
             self._house.hot.answer(request, partial(self._deliver, request))
 
-    def _deliver(self, request: bytes, reply: bytes | None) -> None:
+    def _deliver(self, request: bytes, reply: bytes | None, subject: bytes) -> None:
         if reply is None:
             self._house.spawn(self._serve(request))
             return
         if not self._transport.is_closing():
             self._transport.write(reply)
+            self._note(_TCP, subject, self._client)
         self._end_one()
 
     async def _serve(self, request: bytes) -> None:
+        noted: list[NotedLookUp] = []
         try:
-            async for reply in self._house.server.answer(request, self.peer):
+            async for reply in self._house.server.answer(request, self.peer, noted.append):
                 if self._transport.is_closing():
                     break
                 self._transport.write(reply)
+                for subject, actor in noted:
+                    self._note(_TCP, subject, client_part(self._address, actor))
+                noted.clear()
                 await self._until_writable()
         except Exception as error:  # noqa: BLE001 - stream edge: a request ends nothing but itself
             self._house.counts.failed += 1

@@ -20,6 +20,7 @@ from resolver.handle.hot_answers import HotAnswers
 from resolver.handle.listener_counts import ListenerCounts
 from resolver.handle.server import HandleServer
 from resolver.handle.tcp_connection import TCPConnection, TCPLimits
+from resolver.tally.tally import NO_TALLY, AnyTally
 
 BACKLOG = 2_048
 # A peer that vanished without a word is noticed within half a minute.
@@ -42,6 +43,7 @@ class TCPListener:
         server: HandleServer,
         limits: TCPLimits,
         counts: ListenerCounts,
+        tally: AnyTally = NO_TALLY,
     ) -> None:
         self._socket = opened
         self._accepting: asyncio.Server | None = None
@@ -55,6 +57,7 @@ class TCPListener:
         self.server = server
         self.limits = limits
         self.counts = counts
+        self.tally = tally
         self.now = 0.0  # monotonic, of the last sweep
         self.unix_now = 0.0
         self.unfinished_bytes = 0

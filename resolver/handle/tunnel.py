@@ -11,36 +11,46 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from node.domain.resolution_event import Channel
 from node.errors import LimitExceeded, Overloaded
 from resolver.handle.api_request import Bodies
 from resolver.handle.identity import Connection
+from resolver.handle.noting import Note
 from resolver.handle.server import HandleServer
+from resolver.tally.outcomes import NotedLookUp
+from resolver.tally.tally import NO_TALLY, AnyTally
+from resolver.tally.web_clients import visitor_of
 
 MEDIA_TYPE = "application/x-hdl-message"
+_TUNNEL = Channel.HANDLE_HTTP.part
 _MEDIA_TYPE = MEDIA_TYPE.encode()
 
 
 class Tunnel:
     """Hands posted messages to the server. `bodies` reads them within limits."""
 
-    def __init__(self, server: HandleServer, bodies: Bodies) -> None:
+    def __init__(self, server: HandleServer, bodies: Bodies, tally: AnyTally = NO_TALLY) -> None:
         self._server = server
         self._bodies = bodies
+        self._tally = tally
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
-        response = await self._answer(Request(scope, receive))
+        noted: list[NotedLookUp] = []
+        response = await self._answer(Request(scope, receive), noted.append)
         response.headers["cache-control"] = "no-store"
         await response(scope, receive, send)
+        for subject, actor in noted:
+            self._tally.note_visit(_TUNNEL, subject, visitor_of(scope), actor)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, note: Note) -> Response:
         peer = request.client.host if request.client else ""
         connection = Connection(peer, "http", allows_administration=True)
         try:
             async with self._bodies(request) as body:
                 # Some clients put a line end in front of the message.
                 message = body[1:] if body[:1] in (b"\r", b"\n") else body
-                replies = [reply async for reply in self._server.answer(message, connection)]
+                replies = [reply async for reply in self._server.answer(message, connection, note)]
         except LimitExceeded:
             return Response(status_code=413)
         except Overloaded as error:

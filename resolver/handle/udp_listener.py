@@ -9,6 +9,8 @@ its share (`response_rate`), answers beyond LONGEST_DATAGRAM_REPLY_BYTES, and er
 than one and a half times the question. So a forged source makes us send little, and a real one asks
 again over TCP, as clients of the protocol do by themselves.
 
+Each look-up that is sent an answer is noted; one that is sent nothing is not.
+
 Invariants: at most `tasks` requests are with the server; no datagram ends anything but itself; a
 socket that fails raises out of `failure`.
 """
@@ -20,15 +22,19 @@ import socket
 
 import structlog
 
+from node.domain.resolution_event import Channel, client_part, packed_address
 from node.errors import InvalidInput
 from resolver.handle.codes import EnvelopeFlag, ResponseCode
 from resolver.handle.datagram_batches import BATCH, BatchSocket, Source
+from resolver.handle.datagram_clients import DatagramClients
 from resolver.handle.envelope import ENVELOPE_BYTES
 from resolver.handle.fragments import Reassembly, split
 from resolver.handle.hot_answers import LONGEST_DATAGRAM_REPLY_BYTES, HotAnswers, ReadyMessage
 from resolver.handle.listener_counts import ListenerCounts
 from resolver.handle.response_rate import ResponseRate
 from resolver.handle.server import Connection, HandleServer
+from resolver.tally.outcomes import NotedLookUp
+from resolver.tally.tally import NO_TALLY, PARTS, AnyTally
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +43,7 @@ MOST_ERROR_TO_QUESTION = 1.5
 UNKNOWN_BYTES = 512
 BATCHES_A_WAKE = 4
 SETTLE_S = 0.1
+_UDP = Channel.HANDLE_UDP.part
 _RESPONSE_CODE = slice(ENVELOPE_BYTES + 4, ENVELOPE_BYTES + 8)
 _ANSWERS = frozenset(
     code.to_bytes(4)
@@ -59,6 +66,7 @@ class UDPListener:
         server: HandleServer,
         rate: ResponseRate,
         counts: ListenerCounts,
+        tally: AnyTally = NO_TALLY,
         tasks: int = 1_000,
     ) -> None:
         self._socket = opened
@@ -67,6 +75,8 @@ class UDPListener:
         self._server = server
         self._rate = rate
         self._counts = counts
+        self._tally = tally
+        self._clients = DatagramClients(self._batch)
         self._most_tasks = tasks
         self._tasks: set[asyncio.Task[None]] = set()
         self._reassembly = Reassembly()
@@ -113,7 +123,8 @@ class UDPListener:
         """Lay out the replies that are ready and start on those that are not."""
         batch, rate, find = self._batch, self._rate, self._hot.find
         ready_at, now = self._hot.memory.young_ready.get, self._hot.clock()
-        answered = 0
+        noted: list[bytes] = []
+        client_of = self._clients.part
         for number, datagram in enumerate(datagrams):
             key = datagram[:8] + datagram[12:36] + datagram[40:]  # `request_key`
             ready = ready_at(key)
@@ -129,12 +140,13 @@ class UDPListener:
             if not rate.allow(batch.network(number), ready.size):
                 self._counts.udp_limited += 1
             elif ready.packets:
-                answered += 1
+                noted += (_UDP, ready.subject, client_of(number))
                 for packet in ready.packets:
                     batch.reply(number, packet, datagram[8:12])
             else:
                 self._counts.udp_withheld += 1
-        self._hot.counts.memory += answered
+        self._hot.counts.memory += len(noted) // PARTS
+        self._tally.note_all(noted)
 
     def _start_on(self, number: int, datagram: bytes) -> None:
         try:
@@ -157,9 +169,10 @@ class UDPListener:
         if request is None:
             return
 
-        def deliver(reply: bytes | None) -> None:
+        def deliver(reply: bytes | None, subject: bytes) -> None:
             if reply is not None:
-                self._reply(request, network, source, reply)
+                if self._reply(request, network, source, reply):
+                    self._note(source, NotedLookUp(subject, ""))
             else:
                 self._ask_server(request, network, source)
 
@@ -175,27 +188,38 @@ class UDPListener:
 
     async def _serve(self, request: bytes, network: int, source: Source) -> None:
         connection = Connection(peer=source[0], transport="udp", allows_administration=False)
+        noted: list[NotedLookUp] = []
         try:
-            async for message in self._server.answer(request, connection):
-                self._reply(request, network, source, message)
+            async for message in self._server.answer(request, connection, noted.append):
+                if self._reply(request, network, source, message):
+                    for look_up in noted:
+                        self._note(source, look_up)
+                noted.clear()
         except Exception as error:  # noqa: BLE001 - datagram edge: a request ends nothing but itself
             self._counts.failed += 1
             _log.error("handle_request_failed", transport="udp", error=repr(error))
 
-    def _reply(self, request: bytes, network: int, source: Source, message: bytes) -> None:
+    def _note(self, source: Source, look_up: NotedLookUp) -> None:
+        client = client_part(packed_address(source[0]), look_up.actor)
+        self._tally.note(_UDP, look_up.subject, client)
+
+    def _reply(self, request: bytes, network: int, source: Source, message: bytes) -> bool:
+        """Send a reply, and say whether it has been."""
         if not _is_fit(message, request):
             self._counts.udp_withheld += 1
-            return
+            return False
         beyond = len(message) - UNKNOWN_BYTES
         if beyond > 0 and not self._rate.allow(network, beyond):
             self._counts.udp_limited += 1
-            return
+            return False
         try:
             for packet in split(message):
                 self._socket.sendto(packet, source)
         except OSError:
             # The kernel has no room, or the source cannot be reached: datagrams may be lost.
             self._counts.udp_withheld += 1
+            return False
+        return True
 
 
 def _is_fit(message: bytes, request: bytes) -> bool:

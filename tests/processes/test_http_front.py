@@ -13,8 +13,9 @@ import pytest
 import uvicorn
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
+from resolver.front import create_front
 from resolver.http_deadlines import FrontLimits
-from resolver.http_front import create_front, lookup_protocol
+from resolver.http_front import lookup_protocol
 from resolver.lookup import create_lookup
 from tests.unit.resolver.fakes import FakeStore, parse_handle, rendered
 

@@ -11,9 +11,9 @@ import uvicorn
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.server import ServerState
 
-from resolver.http_cycle import Fields, Respond
+from resolver.front import Fields, Respond, create_front
 from resolver.http_early import LARGEST_BODY, request_protocol
-from resolver.http_front import LookupProtocol, create_front
+from resolver.http_front import LookupProtocol
 from resolver.lookup import create_lookup
 from tests.unit.resolver.fakes import FakeStore, FakeTransport, parse_handle, rendered
 

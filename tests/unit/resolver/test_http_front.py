@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.server import ServerState
 
+from resolver.front import Front, create_front
 from resolver.http_deadlines import FrontLimits
-from resolver.http_front import Front, LookupProtocol, create_front, lookup_protocol
+from resolver.http_front import LookupProtocol, lookup_protocol
 from resolver.lookup import create_lookup
 from tests.unit.resolver.fakes import FakeStore, FakeTransport, parse_handle, rendered
 

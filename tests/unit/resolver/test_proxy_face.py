@@ -9,7 +9,7 @@ import pytest
 from node.domain.forwarding import parse_rules
 from node.domain.identifiers import parse_handle, recognise
 from node.domain.record import StoredRecord
-from resolver.http_front import create_front
+from resolver.front import create_front
 from resolver.lookup import create_lookup
 from resolver.resolution import Resolution
 from tests.unit.resolver.fakes import FakeStore

@@ -35,6 +35,7 @@ from resolver.handle.values import encode_values
 from resolver.handle.versions import OWN
 from resolver.lookup import Lookup
 from resolver.resolution import Answer, Resolution
+from resolver.tally.outcomes import NotedLookUp
 
 NOW = 1_795_255_200
 PREFIX = "86.1000"
@@ -198,11 +199,12 @@ class Bench:
     udp: Connection = field(
         default_factory=lambda: Connection("192.0.2.1", "udp", allows_administration=False)
     )
+    noted: list[NotedLookUp] = field(default_factory=list)
     next_request: int = 1
 
     async def raw(self, message: bytes, connection: Connection | None = None) -> list[bytes]:
         """Return all replies to bytes."""
-        answers = self.service.server.answer(message, connection or self.tcp)
+        answers = self.service.server.answer(message, connection or self.tcp, self.noted.append)
         return [reply async for reply in answers]
 
     async def send(self, request: Message, connection: Connection | None = None) -> list[Message]:

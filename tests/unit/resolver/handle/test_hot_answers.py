@@ -57,7 +57,7 @@ class Rig:
     async def answer(self, message: bytes) -> bytes | None:
         """Ask until the answer is there."""
         found: list[bytes | None] = []
-        self.hot.answer(message, found.append)
+        self.hot.answer(message, lambda reply, subject: found.append(reply))
         if not found:
             await self.lookup.resolve(canonical(messages.decode(message).body[4:7].decode()))
         assert len(found) == 1
@@ -146,14 +146,14 @@ async def test_withheld_values_are_left_out_in_public_and_else_the_server_is_ask
 )
 async def test_other_messages_are_the_server_s(rig: Rig, message: bytes) -> None:
     found: list[bytes | None] = []
-    rig.hot.answer(message, found.append)
+    rig.hot.answer(message, lambda reply, subject: found.append(reply))
     assert found == [None]
 
 
 async def test_failed_look_up_is_the_server_s_to_explain(rig: Rig) -> None:
     rig.store.is_down = True
     found: list[bytes | None] = []
-    rig.hot.answer(resolution(A), found.append)
+    rig.hot.answer(resolution(A), lambda reply, subject: found.append(reply))
     await rig.lookup.stop()
     assert found == [None]
 
@@ -195,10 +195,10 @@ async def test_ready_reply_of_http_is_never_taken_for_a_message(rig: Rig) -> Non
 
 async def test_packets_of_a_long_reply_are_ready_and_paid_for(rig: Rig) -> None:
     answer = await rig.lookup.resolve(A)
-    short = ReadyMessage(answer, request(1, bytes(100)), stale_at=0)
-    long = ReadyMessage(answer, request(1, bytes(1263 - 28)), stale_at=0)
+    short = ReadyMessage(answer, request(1, bytes(100)), subject=b"", stale_at=0)
+    long = ReadyMessage(answer, request(1, bytes(1263 - 28)), subject=b"", stale_at=0)
     assert [len(packet) for packet in long.packets] == [512, 512, 299]
     assert long.size == 512 + 512 + 299
     huge = request(1, bytes(LONGEST_DATAGRAM_REPLY_BYTES))
-    assert ReadyMessage(answer, huge, stale_at=0).packets == ()
+    assert ReadyMessage(answer, huge, subject=b"", stale_at=0).packets == ()
     assert long.own_bytes > 2 * 1263 > short.own_bytes

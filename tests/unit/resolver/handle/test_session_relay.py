@@ -12,20 +12,25 @@ from resolver.handle import message as messages
 from resolver.handle.bodies import HandleRequest, NamesReply, ValuesRequest
 from resolver.handle.codes import OpCode
 from resolver.handle.identity import Connection
+from resolver.handle.noting import Note, note_nothing
 from resolver.handle.service import ServiceSettings
 from resolver.handle.session_relay import SessionRelay
+from resolver.tally.outcomes import NotedLookUp
 from tests.unit.resolver.handle.service_fakes import PREFIX, Bench, bench
 
+# The longest that there can be.
+NOTED = NotedLookUp(bytes(2_051), "handle:1:" + "x" * 2_048)
 CONNECTION = Connection("192.0.2.1", "tcp", allows_administration=True)
 
 
-async def echo(message: bytes, connection: Connection) -> AsyncIterator[bytes]:
+async def echo(message: bytes, connection: Connection, note: Note) -> AsyncIterator[bytes]:
     """Answer with the message, then with where it came from."""
+    note(NOTED)
     yield message
     yield f"{connection.peer} {connection.transport} {connection.allows_administration}".encode()
 
 
-async def silence(message: bytes, connection: Connection) -> AsyncIterator[bytes]:
+async def silence(message: bytes, connection: Connection, note: Note) -> AsyncIterator[bytes]:
     """Answer nothing, as a process does that dies."""
     for reply in list[bytes]():
         yield reply
@@ -36,11 +41,13 @@ async def test_message_and_replies_pass_between_processes(tmp_path: Path) -> Non
     assert (one.process, two.process) == (0, 1)
     await two.start(echo)
     for message in (b"short", bytes(262_164)):
-        replies = [reply async for reply in one.ask(1, message, CONNECTION)]
+        noted: list[NotedLookUp] = []
+        replies = [reply async for reply in one.ask(1, message, CONNECTION, noted.append)]
         assert replies == [message, b"192.0.2.1 tcp True"]
+        assert noted == [NOTED]
     await two.stop()
     with pytest.raises(Unavailable):
-        await anext(one.ask(1, b"x", CONNECTION))
+        await anext(one.ask(1, b"x", CONNECTION, note_nothing))
     await one.stop()
 
 
@@ -48,7 +55,7 @@ async def test_a_process_that_gives_no_reply_is_as_good_as_none(tmp_path: Path) 
     relay = SessionRelay(tmp_path)
     await relay.start(silence)
     with pytest.raises(Unavailable):
-        await anext(relay.ask(relay.process, b"x", CONNECTION))
+        await anext(relay.ask(relay.process, b"x", CONNECTION, note_nothing))
     await relay.stop()
 
 
