@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from node.storage.all_tables import metadata
 from node.storage.engine import POSTGRESQL, driver_url
-from node.storage.sync_tables import metadata
 
 LOCK_TIMEOUT = "4s"
 STATEMENT_TIMEOUT = "30min"

@@ -17,9 +17,9 @@ from sqlalchemy.pool import NullPool
 
 from admin.schema_upgrade import alembic_config, upgrade_schema
 from node.errors import WrongState
+from node.storage.all_tables import metadata
 from node.storage.engine import driver_url, open_database
 from node.storage.schema_version import current_version
-from node.storage.sync_tables import metadata
 from tests.builders import counts, item, lot, register_at, register_one
 
 HEAD = "0005"
