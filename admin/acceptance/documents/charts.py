@@ -22,6 +22,9 @@ from admin.acceptance.documents.svg import (
 
 WIDE = 760
 NARROW = 340
+# Classes of the claim's mark: reached, or short of the target; no green for what is short.
+REACHED = "f2"
+SHORT = "fx"
 _BREAK_ABOVE = 4.0
 
 
@@ -42,22 +45,24 @@ class Goal:
     words: str
 
 
-def nested_bars(bars: Sequence[Bar], goal: Goal, sentence: str, width: int) -> Drawing:
-    """Draw bars on one zero-based scale against the target; the last one is the claim."""
+def nested_bars(
+    bars: Sequence[Bar], goal: Goal, *, sentence: str, width: int, claim: str = REACHED
+) -> Drawing:
+    """Draw four bars on one zero-based scale against the target; the last one is the claim."""
     left, right = 28.0, width - 68.0
     scale = (right - left) / max(goal.value, *(bar.value for bar in bars), 1)
     marks: list[Element] = []
-    shades = ("f5s", "f1s", "f1m", "f2")
+    shades = ("f5s", "f1s", "f1m", claim)
     for row, bar in enumerate(bars):
         top = 26 + 27 * row
-        claim = "lab" if row == len(bars) - 1 else ""
-        marks.append(words(bar.name, 0, top + 13, claim))
+        weight = "lab" if row == len(bars) - 1 else ""
+        marks.append(words(bar.name, 0, top + 13, weight))
         long = bar.value * scale
         shape = mark(
             "rect", shades[row], f"{bar.name} {bar.written}",
             x=left, y=top, width=long, height=18, rx=2,
         )  # fmt: skip
-        marks += [shape, words(bar.written, right + 8, top + 13, claim)]
+        marks += [shape, words(bar.written, right + 8, top + 13, weight)]
     height = 30 + 27 * len(bars)
     return Drawing(
         width, height + 12, sentence, (*marks, *_target(goal, left, scale, height, width))
@@ -74,10 +79,12 @@ def _target(goal: Goal, left: float, scale: float, bottom: float, width: int) ->
 def parts_bar(
     kept: Bar,
     parts: Sequence[Bar],
+    *,
     goal: Goal,
     captions: tuple[str, str],
     sentence: str,
     width: int,
+    claim: str = REACHED,
 ) -> Drawing:
     """Draw one bar of a whole: what is kept, then each deduction, smallest first.
 
@@ -89,7 +96,7 @@ def parts_bar(
     scale = (width - len(shown)) / whole
     marks: list[Element] = []
     at = 0.0
-    for bar, shade in [(kept, "f2"), *shown]:
+    for bar, shade in [(kept, claim), *shown]:
         long = bar.value * scale
         title = f"{bar.name} {bar.written}"
         marks.append(mark("rect", shade, title, x=at, y=26, width=long, height=22))
@@ -100,7 +107,7 @@ def parts_bar(
 
 
 def lag_line(
-    days: Sequence[Bar | None], names: Sequence[str], limit: Goal, sentence: str, width: int
+    days: Sequence[Bar | None], names: Sequence[str], *, limit: Goal, sentence: str, width: int
 ) -> Drawing:
     """Draw a value of each day as a line below its limit; a day without a value breaks the line.
 
@@ -145,7 +152,7 @@ def _runs(places: list[int]) -> list[list[int]]:
     return runs
 
 
-def day_bars(days: Sequence[Bar], sentence: str, width: int) -> Drawing:
+def day_bars(days: Sequence[Bar], *, sentence: str, width: int) -> Drawing:
     """Draw the count of each day; days far above the others are broken and carry their number."""
     left, right, top, bottom = 48.0, width - 8.0, 26.0, 128.0
     ceiling = _ceiling([bar.value for bar in days])
@@ -225,7 +232,12 @@ def _dates(names: Sequence[str], left: float, space: float, y: float, width: int
 
 
 def week_squares(
-    counts: Sequence[Sequence[int]], weekdays: Sequence[str], hours: str, sentence: str, width: int
+    counts: Sequence[Sequence[int]],
+    weekdays: Sequence[str],
+    *,
+    hours: str,
+    sentence: str,
+    width: int,
 ) -> Drawing:
     """Draw 7 × 24 squares in five steps of the largest; `hours` is the word after an hour."""
     left = 36.0

@@ -18,6 +18,15 @@ def _twice(draw: Callable[[int], Drawing], caption: str = "") -> Figure:
     return Figure(draw(charts.WIDE), draw(charts.NARROW), caption)
 
 
+def is_reached(report: Report, subject: str) -> bool:
+    """Say whether the verdict on a subject is that its target is met."""
+    return any(one.subject == subject and one.state == "met" for one in report.verdicts)
+
+
+def _claim(report: Report, subject: str) -> str:
+    return charts.REACHED if is_reached(report, subject) else charts.SHORT
+
+
 def registration_levels(report: Report, say: Say) -> Figure:
     """Draw R0 to R3 against the target."""
     total = report.registrations.total
@@ -26,7 +35,11 @@ def registration_levels(report: Report, say: Say) -> Figure:
     goal = _goal(report.project.thresholds.registrations, say)
     listed = say("，", ", ").join(f"{bar.name} {bar.written}" for bar in bars)
     sentence = f"{listed}{say('，', ', ')}{goal.words}"
-    return _twice(lambda width: charts.nested_bars(bars, goal, sentence, width))
+    return _twice(
+        lambda width: charts.nested_bars(
+            bars, goal, sentence=sentence, width=width, claim=_claim(report, "registrations")
+        )
+    )
 
 
 def resolution_parts(report: Report, say: Say) -> Figure:
@@ -47,7 +60,17 @@ def resolution_parts(report: Report, say: Say) -> Figure:
         say(f"扣除 {deducted}", f"deducted {deducted}"),
     )
     goal = _goal(report.project.thresholds.resolutions, say)
-    return _twice(lambda width: charts.parts_bar(kept, parts, goal, captions, sentence, width))
+    return _twice(
+        lambda width: charts.parts_bar(
+            kept,
+            parts,
+            goal=goal,
+            captions=captions,
+            sentence=sentence,
+            width=width,
+            claim=_claim(report, "resolutions"),
+        )
+    )
 
 
 def deductions(report: Report) -> list[ClassCount]:
@@ -89,7 +112,7 @@ def resolutions_by_day(report: Report, say: Say) -> Figure:
 def _by_day(days: dict[str, int], sentence: str, caption: str) -> Figure:
     counts = [(day, days.get(day, 0)) for day in _every_day(list(days))]
     bars = [Bar(notation.short_date(day), n, notation.count(n)) for day, n in counts]
-    return _twice(lambda width: charts.day_bars(bars, sentence, width), caption)
+    return _twice(lambda width: charts.day_bars(bars, sentence=sentence, width=width), caption)
 
 
 def _every_day(days: list[str]) -> list[str]:
@@ -118,7 +141,10 @@ def lag_by_day(report: Report, say: Say) -> Figure:
         "P95 of the lag from acceptance to acknowledgement by day, secondary node online.",
     )
     short = [notation.short_date(name) for name in names]
-    return _twice(lambda width: charts.lag_line(days, short, limit, sentence, width), caption)
+    return _twice(
+        lambda width: charts.lag_line(days, short, limit=limit, sentence=sentence, width=width),
+        caption,
+    )
 
 
 def week(report: Report, say: Say) -> Figure:
@@ -136,5 +162,8 @@ def week(report: Report, say: Say) -> Figure:
     )
     hours = say("时", ":00")
     return _twice(
-        lambda width: charts.week_squares(counts, weekdays, hours, sentence, width), caption
+        lambda width: charts.week_squares(
+            counts, weekdays, hours=hours, sentence=sentence, width=width
+        ),
+        caption,
     )

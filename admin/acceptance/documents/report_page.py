@@ -36,7 +36,7 @@ from admin.acceptance.documents.svg import (
 _CARDS_FROM_COLUMNS = 5
 
 
-def render_page(zh: Paper, en: Paper, digest: str) -> bytes:
+def render_page(zh: Paper, en: Paper, *, digest: str) -> bytes:
     """Return the page of both papers; `digest` is that of the evidence, shown at its end."""
     root = Element("html", {"lang": "zh-CN"})
     styles = _styles()
@@ -218,5 +218,5 @@ def _bar(portion: float) -> Element:
     shape = {"class": "hbar", "viewBox": "0 0 300 10", "preserveAspectRatio": "none"}
     root = Element("svg", {**shape, "aria-hidden": "true"})
     root.append(mark("rect", "f5s", width=300, height=10))
-    root.append(mark("rect", "f2", width=300 * portion, height=10))
+    root.append(mark("rect", "f1", width=300 * portion, height=10))
     return root

@@ -35,6 +35,7 @@ _CLASSES = {
     "f1m": "fill:{c1-mid}",
     "f1s": "fill:{c1-soft}",
     "f2": "fill:{c2}",
+    "fx": "fill:{axis}",
     "f5s": "fill:{c5-soft}",
     "h0": "fill:{sunken};stroke:{line};stroke-width:.75",
     "h1": "fill:{c1-soft}",

@@ -45,7 +45,7 @@ class _SizedTable(Block, frozen=True, tag="table"):
     widths: tuple[int, ...]
 
 
-def typeset(paper: Paper, digest: str, author: str) -> bytes:
+def typeset(paper: Paper, digest: str, *, author: str) -> bytes:
     """Return the paper as PDF; `digest` (hex) stands on each page in words and as QR code.
 
     Raises Unavailable when a font is missing, typst fails or the time is over. Starts a process.
@@ -56,7 +56,7 @@ def typeset(paper: Paper, digest: str, author: str) -> bytes:
     worker.start()
     theirs.close()
     try:
-        ours.send_bytes(typst_input(paper, digest, author).encode())
+        ours.send_bytes(typst_input(paper, digest, author=author).encode())
         if not ours.poll(TIME_LIMIT_S):
             raise Unavailable(
                 f"排版超过 {TIME_LIMIT_S:.0f} 秒", f"Typesetting took over {TIME_LIMIT_S:.0f} s"
@@ -73,7 +73,7 @@ def typeset(paper: Paper, digest: str, author: str) -> bytes:
     raise _failure(answer.decode())
 
 
-def typst_input(paper: Paper, digest: str, author: str) -> str:
+def typst_input(paper: Paper, digest: str, *, author: str) -> str:
     """Return the JSON that the template reads."""
     sections = tuple(
         msgspec.structs.replace(

@@ -29,11 +29,11 @@ def write_documents(report: Report, folder: Path, evidence_digest: str) -> list[
     """
     check_sums(report)
     zh, en = chinese_paper(report), english_paper(report)
-    made = moment_of(report.log.as_of)
+    made, author = moment_of(report.log.as_of), report.project.applicant
     contents = {
-        "report.html": render_page(zh, en, evidence_digest),
-        "report.pdf": typeset(zh, evidence_digest, report.project.applicant),
-        "report-en.pdf": typeset(en, evidence_digest, report.project.applicant),
+        "report.html": render_page(zh, en, digest=evidence_digest),
+        "report.pdf": typeset(zh, evidence_digest, author=author),
+        "report-en.pdf": typeset(en, evidence_digest, author=author),
         "附件9.docx": indicators_docx(report, made),
         "附件9.xlsx": indicators_xlsx(report, made),
         "附件10.docx": application_docx(report, made),

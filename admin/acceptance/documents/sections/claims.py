@@ -41,21 +41,29 @@ def summary(report: Report, say: Say) -> Section:
     if report.state == "undecided":
         blocks.append(Paragraph(_withdrawn(report, len(different), say), "bad"))
     blocks.append(Verdicts(tuple(_judged(report, verdict, say) for verdict in report.verdicts)))
-    for verdict in report.verdicts:
-        subject = name_of(SUBJECTS, verdict.subject, say)
-        blocks += [
-            Paragraph(f"{subject}{say('：', ': ')}{said(reason, say)}", "warn")
-            for reason in verdict.reasons
-        ]
-    blocks.append(Paragraph(_basis(report, say), "quiet" if different else "ok"))
+    blocks += [Paragraph(text, "warn") for text in _reasons(report, say)]
+    blocks.append(Paragraph(_basis(report, say), "ok" if report.state == "met" else "plain"))
     return Section(0, say("摘要", "Summary"), tuple(blocks))
+
+
+def _reasons(report: Report, say: Say) -> list[str]:
+    """Return each reason once, after the subjects that it is given for."""
+    subjects: dict[str, list[str]] = {}
+    for verdict in report.verdicts:
+        for reason in verdict.reasons:
+            of_reason = subjects.setdefault(said(reason, say), [])
+            of_reason.append(name_of(SUBJECTS, verdict.subject, say))
+    return [
+        f"{say('、', ', ').join(names)}{say('：', ': ')}{reason}"
+        for reason, names in subjects.items()
+    ]
 
 
 def _withdrawn(report: Report, differences: int, say: Say) -> str:
     if not differences:
         return say(
-            "无法判定：三项结论都不作出，原因见下。",
-            "Undecided: none of the three verdicts is given; the reasons follow.",
+            "无法判定：有结论不能作出，原因见下。",
+            "Undecided: not every verdict can be given; the reasons follow.",
         )
     return say(
         f"无法判定：重新计算的结果与对照不一致（{differences} 项，见第 6 节），三项结论全部撤回。",
@@ -101,6 +109,8 @@ def _margin(verdict: Verdict, say: Say) -> str:
         target = f"{say('目标', 'target')} {notation.count(verdict.target)}"
         written = notation.count(amount)
         passed, short = say("裕度", "margin"), say("差", "short by")
+    if verdict.state == "undecided":
+        return target
     if verdict.margin < 0:
         return f"{target}{say('，', ', ')}{short} {written}"
     percent = notation.share(verdict.margin_percent)

@@ -21,6 +21,7 @@ from admin.acceptance.documents.paper import (
     Heading,
     Paragraph,
     Row,
+    RowKind,
     Section,
     Table,
 )
@@ -75,13 +76,16 @@ def _ledger(report: Report, say: Say) -> Table:
                 say("R3 已同步有效标识（申报数）", "R3 synchronised valid identifiers (the claim)"),
                 notation.count(total.r3),
             ),
-            "claim",
-            "qn",
+            *_claim_style(report, "registrations"),
         ),
     )
     return Table(
         (Column(say("口径", "Figure")), Column(say("数量（个）", "Number"), "right")), rows
     )
+
+
+def _claim_style(report: Report, subject: str) -> tuple[RowKind, str]:
+    return ("claim", "qn") if figures.is_reached(report, subject) else ("sum", "qx")
 
 
 def _sum(name: str, number: int) -> Row:
@@ -134,7 +138,7 @@ def resolutions(report: Report, say: Say) -> Section:
     blocks: list[Block] = [
         figures.resolution_parts(report, say),
         _deductions(report, say),
-        Paragraph(_equation(report, say), "bad" if found.difference else "ok"),
+        Paragraph(_equation(report, say), "bad" if found.difference else "plain"),
         Heading(say("按渠道", "By channel")),
         _channels(report, say),
         Heading(say("来源与分布", "Clients and spread")),
@@ -178,7 +182,7 @@ def _deductions(report: Report, say: Say) -> Table:
         for place, one in enumerate(figures.deductions(report))
     ]
     claim = say("N 净解析量（申报数）", "N net resolutions (the claim)")
-    rows.append(Row((claim, notation.count(found.net)), "claim", "qn"))
+    rows.append(Row((claim, notation.count(found.net)), *_claim_style(report, "resolutions")))
     rows += [
         Row((say("其中 ", "of these ") + name_of(CLASSES, one.key, say), notation.count(one.count)))
         for one in found.by_class

@@ -127,7 +127,7 @@ def test_numbers_of_the_page_are_in_the_report(folder: Path, values: list[object
 def test_numbers_of_the_pdf_are_in_the_report(folder: Path, values: list[object]) -> None:
     report = sample_report()
     for paper in (chinese_paper(report), english_paper(report)):
-        made = json.loads(typst_input(paper, DIGEST, report.project.applicant))
+        made = json.loads(typst_input(paper, DIGEST, author=report.project.applicant))
         made.pop("qr")
         sections = made["paper"]["sections"]
         blocks = [block for section in sections for block in section["blocks"]]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from admin.acceptance.documents import typesetting
 from admin.acceptance.documents.arithmetic import check_sums
+from admin.acceptance.documents.paper import Paragraph
 from admin.acceptance.documents.report_page import render_page
 from admin.acceptance.documents.sections.whole import chinese_paper, english_paper
 from admin.acceptance.documents.typesetting import typeset, typst_input
@@ -25,7 +26,7 @@ HOSTILE = '"><img src=x onerror=alert(1)>\x00\u202e</style></script>#{panic()}$x
 
 
 def page(report: Report) -> str:
-    return render_page(chinese_paper(report), english_paper(report), DIGEST).decode()
+    return render_page(chinese_paper(report), english_paper(report), digest=DIGEST).decode()
 
 
 def hostile_report() -> Report:
@@ -62,7 +63,7 @@ def test_met_is_said_exactly_when_the_target_is_reached(
         shown = [item.state for item in paper.sections[0].blocks[0].items]  # type: ignore[attr-defined]
         missed = {"达标": "未达标", "met": "not met"}[met]
         assert shown == [met if short <= 0 else missed] * 3
-        said = re.findall(r"(?<!未)达标|(?<!not )\bmet\b", typst_input(paper, DIGEST, ""))
+        said = re.findall(r"(?<!未)达标|(?<!not )\bmet\b", typst_input(paper, DIGEST, author=""))
         assert bool(said) == (short <= 0)
 
 
@@ -75,6 +76,21 @@ def test_a_difference_withdraws_all_verdicts_and_stands_first() -> None:
     text = page(report)
     assert not re.search(r"(?<!未)达标", text)
     assert 'class="tag ok"' not in text
+
+
+def test_a_figure_that_is_short_is_shown_without_green() -> None:
+    text = page(sample_report(r3=299_999, net=49_999, p95_ms=5_001))
+    body = text.split("</style>")[1]
+    assert 'class="f2"' not in body
+    assert 'class="claim"' not in body
+    assert 'class="tag ok"' not in body
+    assert 'class="text ok"' not in body
+
+
+def test_a_reason_that_all_verdicts_share_is_said_once() -> None:
+    paper = chinese_paper(sample_report(differences=1))
+    texts = [block.text for block in paper.sections[0].blocks if isinstance(block, Paragraph)]
+    assert texts.count("标识注册量、标识解析量、实时数据同步：对账有差异") == 1
 
 
 def test_a_verdict_that_does_not_follow_is_refused() -> None:
@@ -126,9 +142,9 @@ def test_equal_reports_give_equal_pages() -> None:
 
 def test_the_pdf_is_the_same_every_time_and_holds_hostile_texts_as_text() -> None:
     paper = chinese_paper(hostile_report())
-    pdf = typeset(paper, DIGEST, HOSTILE)
+    pdf = typeset(paper, DIGEST, author=HOSTILE)
     assert pdf.startswith(b"%PDF-")
-    assert pdf == typeset(paper, DIGEST, HOSTILE)
+    assert pdf == typeset(paper, DIGEST, author=HOSTILE)
 
 
 def test_a_missing_font_names_the_package() -> None:
@@ -141,4 +157,4 @@ def test_a_missing_font_names_the_package() -> None:
 def test_typesetting_has_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typesetting, "TIME_LIMIT_S", 0.0)
     with pytest.raises(Unavailable):
-        typeset(chinese_paper(sample_report()), DIGEST, "")
+        typeset(chinese_paper(sample_report()), DIGEST, author="")
