@@ -14,6 +14,7 @@ OBJECT_CLASSES = {
     "package": Text("包装件", "package"),
     "equipment": Text("设备", "equipment"),
     "certificate": Text("质检报告", "quality certificate"),
+    "object": Text("其他对象", "other object"),
     "shipment": Text("物流单", "shipment"),
 }
 SOURCES = {
@@ -23,6 +24,7 @@ SOURCES = {
     "handle": Text("Handle 协议", "Handle protocol"),
     "mint": Text("自动赋码", "minted"),
     "page": Text("控制台手工", "console, by hand"),
+    "demo": Text("演示数据", "demonstration data"),
     "other": Text("其他", "other"),
 }
 CHANNELS = {

@@ -139,11 +139,8 @@ def test_fonts_are_named_for_chinese_text() -> None:
     assert '<w:sz w:val="32"/>' in styles
 
 
-def test_equal_reports_give_equal_forms() -> None:
-    report = sample_report()
-    for write in (indicators_docx, indicators_xlsx, application_docx):
-        assert write(report, MADE) == write(report, MADE)
-    package = zipfile.ZipFile(io.BytesIO(application_docx(report, MADE)))
+def test_the_entries_of_a_form_have_a_date_of_no_meaning() -> None:
+    package = zipfile.ZipFile(io.BytesIO(application_docx(sample_report(), MADE)))
     assert {entry.date_time[0] for entry in package.infolist()} == {1980}
 
 
