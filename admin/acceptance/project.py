@@ -18,7 +18,12 @@ from importlib.resources import files
 
 import msgspec
 
-from admin.acceptance.documents.entries import known_indicators, known_texts
+from admin.acceptance.documents.entries import (
+    LIMITED,
+    LONGEST,
+    known_indicators,
+    known_texts,
+)
 from admin.acceptance.report import Project, Thresholds
 from node.errors import InvalidInput, Problem
 
@@ -103,6 +108,9 @@ def _faults(found: _File) -> Iterator[Problem]:
         for key, text in getattr(found, table).items():
             if key not in known:
                 yield _problem(f"{table}.{key}", "没有这一项", "there is no such entry")
+            if key in LIMITED and len(text.strip()) > LONGEST:
+                zh, en = f"最多 {LONGEST} 字", f"at most {LONGEST} characters"
+                yield _problem(f"{table}.{key}", f"有 {len(text.strip())} 字，{zh}", en)
             if len(text) > MAX_TEXT or any(ord(character) >= _BELOW_BMP for character in key):
                 yield _problem(f"{table}.{key}", "过长或名称有误", "too long, or a bad name")
 

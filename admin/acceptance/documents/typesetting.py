@@ -73,6 +73,12 @@ def typeset(paper: Paper, digest: str, *, author: str) -> bytes:
     raise _failure(answer.decode())
 
 
+def require_fonts() -> None:
+    """Raise Unavailable, naming the package, when a font of the papers is missing."""
+    if not {SERIF, SANS} <= set(typst.Fonts().families()):
+        raise _missing_fonts()
+
+
 def typst_input(paper: Paper, digest: str, *, author: str) -> str:
     """Return the JSON that the template reads."""
     sections = tuple(
@@ -142,12 +148,16 @@ def _qr(digest: str) -> str:
 
 def _failure(reason: str) -> Unavailable:
     if "unknown font family" in reason:
-        return Unavailable(
-            f"缺少中文字体，请以管理员身份安装软件包：apt-get install {FONT_PACKAGE}",
-            f"Chinese fonts are missing; install as root: apt-get install {FONT_PACKAGE}",
-            code="font_missing",
-        )
+        return _missing_fonts()
     return Unavailable(f"排版失败：{reason}", f"Typesetting failed: {reason}")
+
+
+def _missing_fonts() -> Unavailable:
+    return Unavailable(
+        f"缺少中文字体，请以管理员身份安装软件包：apt-get install {FONT_PACKAGE}",
+        f"Chinese fonts are missing; install as root: apt-get install {FONT_PACKAGE}",
+        code="font_missing",
+    )
 
 
 def _work(pipe: Connection) -> None:

@@ -167,6 +167,13 @@ def test_the_project_file_to_begin_with_names_every_row_and_is_accepted() -> Non
     assert set(parse_project(entered).project.indicators) < known_indicators()
 
 
+def test_the_project_file_refuses_a_text_too_long_for_its_form() -> None:
+    text = commented_project().replace('plan = ""', f'plan = "{"字" * 201}"')
+    with pytest.raises(InvalidInput) as caught:
+        parse_project(text)
+    assert [one.field for one in caught.value.problems] == ["forms.plan"]
+
+
 def test_an_entry_that_no_paper_shows_is_refused() -> None:
     text = commented_project() + '"生产设备联网绿" = "1"\n'
     with pytest.raises(InvalidInput) as caught:

@@ -145,7 +145,11 @@ def test_hostile_texts_do_not_break_the_pdf() -> None:
     assert typeset(chinese_paper(hostile_report()), DIGEST, author=HOSTILE).startswith(b"%PDF-")
 
 
-def test_a_missing_font_names_the_package() -> None:
+def test_a_missing_font_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    typesetting.require_fonts()
+    monkeypatch.setattr(typesetting, "SERIF", "No Such Serif")
+    with pytest.raises(Unavailable, match="fonts-noto-cjk"):
+        typesetting.require_fonts()
     failure = typesetting._failure("warning: unknown font family: noto serif cjk sc")
     assert failure.code == "font_missing"
     assert "fonts-noto-cjk" in failure.zh
