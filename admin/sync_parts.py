@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from admin.node_particulars import Particulars
 from admin.parts import Clock, Register
 from admin.snms_parts import build_snms_peer, speaks_snms
 from node.config import Config, Sync
@@ -23,6 +24,7 @@ from sync.link_credentials import LinkCredentials
 from sync.link_identity import LinkFiles
 from sync.peer import Hello, Peer
 from sync.relay.ledger import Ledger
+from sync.relay.node_watch import NodeWatch
 from sync.relay.relay import Relay, Surroundings
 from sync.relay.session import SessionSettings
 
@@ -34,11 +36,12 @@ class LinkParts:
     """The node's end of the link; `watch` is there when it uses certificates."""
 
     relay: Relay
+    node_watch: NodeWatch
     watch: CertificateWatch | None
 
     def loops(self) -> list[tuple[str, Coroutine[None, None, None]]]:
         """Return what runs as long as the node does, by name."""
-        loops = [("relay", self.relay.run())]
+        loops = [("relay", self.relay.run()), ("node_watch", self.node_watch.run())]
         if self.watch is not None:
             loops.append(("link_certificates", self.watch.run()))
         return loops
@@ -63,6 +66,7 @@ def build_link(config: Config, register: Register, clock: Clock, version: str) -
         hello=hello,
         templates=lambda: register.directory.now.templates.templates(),
         obedience=RegisterObedience(register, clock),
+        particulars=Particulars(config, register.directory).now,
     )
     is_snms = speaks_snms(config)
     credentials = None if is_snms else _credentials(settings, clock)
@@ -79,7 +83,8 @@ def build_link(config: Config, register: Register, clock: Clock, version: str) -
         longest_redial_s=settings.longest_redial.total_seconds(),
     )
     peer = build_snms_peer(config, clock) if is_snms else _peer(settings, credentials)
-    return LinkParts(Relay(peer, ledger, around, register.metrics, pace), watch)
+    relay = Relay(peer, ledger, around, register.metrics, pace)
+    return LinkParts(relay, NodeWatch(ledger), watch)
 
 
 def _credentials(settings: Sync, clock: Clock) -> LinkCredentials | None:

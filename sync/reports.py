@@ -103,6 +103,6 @@ class Told:
     receipt: str = ""
 
 
-def encode(document: Document) -> bytes:
+def encode(document: msgspec.Struct) -> bytes:
     """Return the canonical bytes of a document."""
     return msgspec.json.encode(document, order="sorted")

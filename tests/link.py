@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from admin.parts import Register
+from node.domain.template import Template
 from node.storage import alarm_queries, log_queries, reconciliation_queries, sync_queries
 from node.storage.reconciliation_queries import Reconciliation
 from node.telemetry import Metrics
 from sync.grpc_link import GrpcPeer
 from sync.link_credentials import LinkCredentials
 from sync.peer import Hello, Link, Peer
+from sync.relay.announcements import Particulars
+from sync.relay.day_reports import Figures
 from sync.relay.ledger import Ledger
 from sync.relay.relay import Relay, Surroundings
 from sync.relay.session import SessionSettings
@@ -69,6 +72,9 @@ class Pair:
     relaying: asyncio.Task[None] | None = None
     security: TransportSecurity | None = None
     credentials: LinkCredentials | None = None
+    more_templates: list[Template] = field(default_factory=list)
+    particulars: list[Particulars] = field(default_factory=list)
+    figures: Figures | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -105,7 +111,13 @@ class Pair:
     def start_relay(self, peer: Peer | None = None) -> None:
         """Start the relay, towards the secondary node or something that stands in its place."""
         templates = self.register.directory.now.templates.templates
-        around = Surroundings(hello=self.hello, templates=templates, obedience=self.orders)
+        around = Surroundings(
+            hello=self.hello,
+            templates=lambda: [*templates(), *self.more_templates],
+            obedience=self.orders,
+            particulars=lambda: self.particulars,
+            figures=self.figures,
+        )
         if self.credentials is not None:
             around = replace(around, credentials_replaced=self.credentials.replaced)
         relay = Relay(peer or self.peer, self.ledger, around, self.metrics, self.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -130,6 +131,28 @@ def receipt(
         click.echo(note, nl=False)
     else:
         out.write_text(note, "utf-8")
+    return OK
+
+
+@sync.command(name="report-day", epilog=EXIT_CODES)
+@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@timeout_option
+@node_option
+@click.pass_obj
+def report_day(
+    surroundings: Surroundings, *, day: datetime, timeout: float, node: str | None
+) -> int:
+    """上报过去某日(北京时间)的统计 / Report a past day (Beijing time) to the secondary node.
+
+    未被接受时退出码为 1。
+    The exit code is 1 when it is not accepted.
+    """
+    with connect(surroundings, node) as client:
+        found = _served(client, f"{SYNC}/day-reports", {"day": f"{day:%Y-%m-%d}"}, timeout)
+    if found["failure"]:
+        click.echo(f"未被接受 Not accepted: {found['failure']}", err=True)
+        return FINDING
+    click.echo(msgspec.json.encode(found).decode())
     return OK
 
 

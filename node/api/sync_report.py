@@ -51,6 +51,7 @@ async def sync_report(
         "items": await sync_queries.item_counts(scope, peer),
         "cosigned": {"size": size, "at": cosigned_at, "by": position.cosigner_key},
         "receipt": await _receipt(scope, peer, log_size),
+        "day_report": await _day_report(scope, peer),
         "reconciled": None
         if compared is None
         else {
@@ -76,6 +77,20 @@ async def _receipt(scope: ReadScope, peer: str, log_size: int) -> dict[str, obje
         "size": newest.size if newest else 0,
         "at": at,
         "refused": refusal.code if refusal and refusal.sent_at > at else "",
+    }
+
+
+async def _day_report(scope: ReadScope, peer: str) -> dict[str, object]:
+    """Return the last day that was reported, and what the secondary node said of it."""
+    last = await filing_queries.newest_filing(scope, peer, receipt_queries.DAY_REPORT)
+    if last is None:
+        return {"day": "", "sent_at": "", "accepted": False, "code": ""}
+    return {
+        "day": last.name,
+        "revision": last.revision,
+        "sent_at": last.sent_at,
+        "accepted": last.accepted,
+        "code": last.code,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -58,12 +58,19 @@ class ClearRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
 
 
+class DayRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Have a past day of Asia/Shanghai reported, YYYY-MM-DD."""
+
+    day: date
+
+
 class ReceiptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Ask for a receipt about the first `size` leaves; 0: all there are."""
 
     size: Annotated[int, Meta(ge=0)] = 0
 
 
+_day = msgspec.json.Decoder(DayRequest)
 _receipt = msgspec.json.Decoder(ReceiptRequest)
 _compare = msgspec.json.Decoder(CompareRequest)
 _items = msgspec.json.Decoder(ItemsRequest)
@@ -130,6 +137,15 @@ class SyncRoutes:
             kind = receipt_queries.RECEIPT
             number = await receipt_queries.ask(scope, self._peer, kind, at, size=size)
         return json_response({"id": number, "kind": kind, "size": size}, 202)
+
+    async def report_day(self, request: Request) -> Response:
+        """Have a past day reported, again if it was; answers 202 with the number of the errand."""
+        self._operator(request)
+        asked = decode(await read_body(request, MAX_BODY), _day)
+        async with self._database.write() as scope:
+            kind, at = receipt_queries.DAY_REPORT, moment(self._clock)
+            number = await receipt_queries.ask(scope, self._peer, kind, at, subject=str(asked.day))
+        return json_response({"id": number, "kind": kind, "day": str(asked.day)}, 202)
 
     async def errand(self, request: Request) -> Response:
         """Return what became of something asked for; of a receipt, with the signed note."""

@@ -271,6 +271,12 @@ class Sync(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     # File with those who may call there, a public key (as in `peer_key`) a line; it is read again
     # when it changes. "" = the secondary node alone.
     clients: str = ""
+    # TOML file of names and texts, the company's own data (CAICT table 6); "" = it is not told.
+    # It is read again for every session.
+    profile: str = ""
+    # The prefix under which days are reported, with the figures of the whole node; "" = the first
+    # one in service that is none for tests.
+    report_prefix: str = ""
     # For `snms+https://…` alone.
     snms: Snms = field(default_factory=Snms)
 

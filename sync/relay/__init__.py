@@ -9,6 +9,9 @@
 - Which part of a template may the peer know?                      `shared_template`
 - Do both sides hold the same records?                             `reconcile`
 - What does the peer state and sign of the log?                    `receipts`
+- Which figures of a day is it told?                               `day_reports`
+- Which templates, routes, events?                                 `announcements`
+- Which disturbances of this node are noticed?                     `node_watch`
 - What does the peer order, and what is done?                      `directives`
 - What is read of the log and written down about the link?         `ledger`
 - … and of what else passes between both nodes?                    `report_book`

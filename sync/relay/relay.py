@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -19,11 +21,15 @@ from node.errors import AccessDenied, IntegrityFailure, XibiaoError
 from node.telemetry import Metrics
 from sync import link_handshake
 from sync.peer import Hello, Link, Peer
+from sync.relay.announcements import Announcements, Particulars
+from sync.relay.day_reports import DayReports, Figures
 from sync.relay.directives import Directives, Obedience
 from sync.relay.ledger import Alarm, Ledger
+from sync.relay.node_watch import LINK
 from sync.relay.opening import settle_position
 from sync.relay.receipts import LogIdentity, Receipts
 from sync.relay.reconcile import Reconciler
+from sync.relay.report_book import moment_text
 from sync.relay.session import Session, SessionSettings
 from sync.relay.waiting_items import WaitingItems, put_templates
 
@@ -38,7 +44,7 @@ class Surroundings:
     """What the relay asks of the node it is part of: who we are now, and what orders do.
 
     `credentials_replaced` waits until a session would show other certificates than the last one
-    tried.
+    tried. `particulars`: routes and the company's data; `figures` None: no day reports.
     """
 
     hello: Callable[[], Hello]
@@ -47,6 +53,8 @@ class Surroundings:
     credentials_replaced: Callable[[], Awaitable[object]] = field(
         default_factory=lambda: asyncio.Event().wait
     )
+    particulars: Callable[[], Sequence[Particulars]] = tuple
+    figures: Figures | None = None
 
 
 class Relay:
@@ -66,6 +74,7 @@ class Relay:
         self._metrics = metrics
         self._settings = settings
         self._session: Session | None = None
+        self._down_since = ""
 
     def wake(self) -> None:
         """Say that the log grew."""
@@ -78,12 +87,25 @@ class Relay:
         pause_s = first_s
         while True:
             began = await self._acked_size()
-            if await self._one_session() == RENEWED:
+            end = await self._one_session()
+            if end == RENEWED:
                 continue
+            await self._note_down(end)
             moved = await self._acked_size() > began
             pause_s = first_s if moved else min(2 * pause_s, longest_s)
             # Jitter, so that the nodes of a region do not dial all at once after an outage.
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+    async def _note_down(self, why: str) -> None:
+        """Note that the link is down once it has been for a while: short pauses are nothing."""
+        now = self._ledger.reports.now()
+        self._down_since = self._down_since or moment_text(now)
+        lasts = now - datetime.fromisoformat(self._down_since)
+        if lasts.total_seconds() < self._settings.down_after_s:
+            return
+        detail = f"与二级节点的链路中断 / no session with the secondary node: {why}"
+        with suppress(XibiaoError):
+            await self._ledger.reports.begun(LINK, "network", detail, at=self._down_since)
 
     async def _acked_size(self) -> int:
         """Return how much of the log the peer holds; 0 while the database cannot tell."""
@@ -98,6 +120,8 @@ class Relay:
         try:
             async with self._peer.open(self._around.hello()) as link:
                 await self._ledger.clear_alarms(NOT_ADMITTED, *link_handshake.REFUSALS)
+                await self._ledger.reports.ended(LINK, "链路已恢复 / the link is back")
+                self._down_since = ""
                 self._metrics.sync_connected.set(1)
                 await self._run_on(link)
         except XibiaoError as error:
@@ -133,7 +157,19 @@ class Relay:
         beside.append(Reconciler(link, self._ledger, session).run())
         identity = _identity(log_key, position.cosigner_key)
         beside.append(Receipts(link, self._ledger, identity).run())
+        beside.append(self._announcements(link, waiting).run())
+        if self._around.figures is not None:
+            beside.append(DayReports(link, self._ledger.reports, self._around.figures).run())
         await session.run(*beside)
+
+    def _announcements(self, link: Link, waiting: WaitingItems) -> Announcements:
+        return Announcements(
+            link,
+            self._ledger.reports,
+            waiting,
+            templates=self._around.templates,
+            particulars=self._around.particulars,
+        )
 
     async def _renew(self, session: Session) -> None:
         """End the session in order once one with replaced certificates can be opened.

@@ -73,6 +73,11 @@ class ReportBook:
         async with self._database.read() as scope:
             return await filing_queries.last_filing(scope, self.peer, kind, name)
 
+    async def newest_filing(self, kind: str) -> Filing | None:
+        """Return the document of a kind whose name comes last."""
+        async with self._database.read() as scope:
+            return await filing_queries.newest_filing(scope, self.peer, kind)
+
     async def filed(self, filing: Filing) -> None:
         """Keep a document with the answer to it; `sent_at` is filled in."""
         async with self._database.write() as scope:

@@ -41,7 +41,8 @@ _log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
     """Times in seconds. `answer_timeout_s`: how long an answer may take before the line is dead;
-    `redial_s`, `longest_redial_s`: the first pause before dialling again, and what it grows to."""
+    `redial_s`, `longest_redial_s`: the first pause before dialling again, and what it grows to;
+    `down_after_s`: how long there must be no session before that is an event."""
 
     batch: int = 1_000
     poll_s: float = 0.05
@@ -50,6 +51,7 @@ class SessionSettings:
     cosign_interval_s: float = 0.2
     redial_s: float = 1.0
     longest_redial_s: float = 30.0
+    down_after_s: float = 30.0
 
 
 class Session:
