@@ -7,6 +7,7 @@ which identifier, on which side, what. From the bottom up:
 - `expected_state`     the ledger added up: each identifier's state, and the counts
 - `log_copy`           the whole log, read and recomputed by a verifier that is not the product's
 - `node_records`       every record, as the node's API gives it to its owner
+- `export_records`     the same exported from the database, for large runs
 - `secondary_records`  what the secondary node holds, asked by its own gRPC calls
 - `comparison`         ledger, records, log and secondary node against each other (pure)
 - `figures`            the node's figures of registrations and resolutions

@@ -19,9 +19,10 @@ from loadtest.ledger import read_ledger
 from loadtest.reconcile.comparison import compare_log, compare_records, compare_secondary
 from loadtest.reconcile.difference import LEDGER, CannotRead, Difference, report
 from loadtest.reconcile.expected_state import Expected, add_up
+from loadtest.reconcile.export_records import export_records
 from loadtest.reconcile.figures import compare_registered
 from loadtest.reconcile.log_copy import LogCopy, NodeFace, check_proofs, read_log
-from loadtest.reconcile.node_records import read_records
+from loadtest.reconcile.node_records import NodeRecords, read_records
 from loadtest.reconcile.secondary_records import SecondaryAccess, SecondaryRecords, read_secondary
 
 PROOFS = 300
@@ -32,7 +33,11 @@ SAME, DIFFERENT, UNREADABLE = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Where to look. `first`: leaves of the log before the run; `proofs`: receipts checked."""
+    """Where to look. `first`: leaves of the log before the run; `proofs`: receipts checked.
+
+    `database`: the register's PostgreSQL, whose records are exported; the API is then asked for
+    `read` of them, drawn by chance, and for all without it.
+    """
 
     ledger: Path
     node: str
@@ -41,6 +46,8 @@ class Sides:
     first: int = 0
     proofs: int = PROOFS
     seed: int = 1
+    database: str = ""
+    read: int = 20_000
 
 
 @dataclass(slots=True)
@@ -63,16 +70,14 @@ def reconcile(sides: Sides) -> Reconciliation:
     try:
         log = _settled_log(face, sides.first + expected.effects)
         result.differences += compare_log(expected, log, first=sides.first)
-        asked = [*expected.records, *sorted(expected.unknown)]
-        records = read_records(sides.node, sides.key, asked)
-        result.differences += compare_records(expected, records)
+        records = _records(sides, expected, result)
         proofs = _drawn(expected, sides)
         result.differences += check_proofs(face, log, proofs)
         if sides.first == 0:
             result.differences += compare_registered(expected, face.get_object("/api/v1/status"))
     finally:
         face.close()
-    result.compared = {
+    result.compared |= {
         "effects": expected.effects,
         "records": len(records.found),
         "leaves": log.size - sides.first,
@@ -84,6 +89,22 @@ def reconcile(sides: Sides) -> Reconciliation:
         result.compared["secondary"] = len(held.records)
     result.seconds = time.monotonic() - began
     return result
+
+
+def _records(sides: Sides, expected: Expected, result: Reconciliation) -> NodeRecords:
+    """Read and compare the node's records: exported, by the API, or both."""
+    asked = [*expected.records, *sorted(expected.unknown)]
+    if not sides.database:
+        records = read_records(sides.node, sides.key, asked)
+        result.differences += compare_records(expected, records)
+        return records
+    records = export_records(sides.database)
+    result.differences += compare_records(expected, records)
+    drawn = random.Random(sides.seed).sample(asked, min(sides.read, len(asked)))
+    shown = read_records(sides.node, sides.key, drawn)
+    result.differences += compare_records(expected, shown, among=frozenset(drawn))
+    result.compared["read_by_api"] = len(shown.found)
+    return records
 
 
 def _settled_log(face: NodeFace, at_least: int) -> LogCopy:
@@ -130,6 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--certificate", type=Path, help="对账方证书 (our certificate)")
     add("--private-key", type=Path, help="其私钥 (its key)")
     add("--authority", type=Path, help="二级节点证书的签发机构 (authority of its certificate)")
+    add("--database", default="", help="登记库地址，整体导出 (PostgreSQL of the register)")
+    add("--read", type=int, default=20_000, help="另经接口抽读条数 (then read by API)")
     add("--first", type=int, default=0, help="运行前的日志大小 (size of the log before the run)")
     add("--proofs", type=int, default=PROOFS, help="核验凭证数 (receipts checked)")
     given = parser.parse_args(arguments)
@@ -138,7 +161,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         secondary = SecondaryAccess(
             given.secondary, given.certificate, given.private_key, given.authority
         )
-    sides = Sides(given.ledger, given.node, given.key, secondary, given.first, given.proofs)
+    sides = Sides(
+        given.ledger,
+        given.node,
+        given.key,
+        secondary,
+        given.first,
+        given.proofs,
+        database=given.database,
+        read=given.read,
+    )
     try:
         result = reconcile(sides)
     except (CannotRead, OSError) as error:

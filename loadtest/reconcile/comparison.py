@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from loadtest.reconcile.difference import LOG, NODE, SECONDARY, Difference
 from loadtest.reconcile.expected_state import Expected, ExpectedRecord
@@ -42,9 +42,13 @@ def _repeated(times: Counter[str]) -> Iterator[Difference]:
             yield Difference(LOG, leaf, f"同一日志叶出现 {count} 次 the same leaf {count} times")
 
 
-def compare_records(expected: Expected, records: NodeRecords) -> Iterator[Difference]:
-    """Yield what differs between ledger and the node's records."""
+def compare_records(
+    expected: Expected, records: NodeRecords, *, among: Collection[str] | None = None
+) -> Iterator[Difference]:
+    """Yield what differs between ledger and the node's records, all of them or those `among`."""
     for identifier, record in expected.records.items():
+        if among is not None and identifier not in among:
+            continue
         found = records.found.get(identifier)
         if found is None:
             why = records.missing.get(identifier, "")
@@ -107,13 +111,3 @@ def _compare_leaf(
     elif record.leaves[-1] and log.hashes[found.index] != record.leaves[-1]:
         what = f"叶 {found.index} 不是所确认的 leaf is not the one acknowledged"
         yield Difference(SECONDARY, record.identifier, what)
-
-
-def extra_identifiers(
-    expected: Expected, held: SecondaryRecords, *, first_index: int
-) -> Iterable[str]:
-    """Return identifiers held that the ledger does not know, registered from `first_index` on."""
-    known = expected.records.keys() | expected.unknown
-    return (
-        name for name, r in held.records.items() if name not in known and r.index >= first_index
-    )

@@ -85,7 +85,7 @@ def read_record(body: bytes) -> NodeRecord:
         record.revision,
         record.status,
         record.at,
-        facts_digest(record.attributes, record.parents),
+        facts_digest(record.attributes, [{"kg": "", **parent} for parent in record.parents]),
         shared_digest(record),
     )
 

@@ -9,6 +9,7 @@ bottom up:
 - `shown_answer`       what JSON, page and Handle messages show, read by code of our own
 - `record_book`        what was registered and changed, and so which answers are right
 - `load_run`           one process's part of a run: rows to take, counts, ledger, seconds
+- `registrations`      what is asked for and noted; `look_ups`: what is asked and judged
 - `goals`              when a run is over, and how it ended
 - `options`            the options that Locust's command line and page have besides its own
 - `api_requests`       requests to the register, asked again until they are acknowledged

@@ -63,7 +63,8 @@ def _begin(environment: Environment, **_: Any) -> None:
     runner = environment.runner
     if not isinstance(runner, MasterRunner):
         options = attached.options
-        piece = runner.worker_index if isinstance(runner, WorkerRunner) else 0
+        worker = runner.worker_index if isinstance(runner, WorkerRunner) else 0
+        piece = options.first_slice + worker
         attached.run = LoadRun(
             PlantData.open(options.data),
             options.ledger,

@@ -25,6 +25,7 @@ class SuiteOptions:
     batch: int
     retries: float
     slices: int
+    first_slice: int
     goals: Goals
 
 
@@ -43,6 +44,7 @@ def add_options(parser: ArgumentParser) -> None:
     add("--batch", "XIBIAO_LOAD_BATCH", 1_000, "每批条数 (registrations a batch)", type=int)
     add("--retries", "XIBIAO_LOAD_RETRIES", 0.02, "重发请求占比 (share sent twice)", type=float)
     add("--slices", "XIBIAO_LOAD_SLICES", 1, "发压进程数 (processes that share rows)", type=int)
+    add("--first-slice", "XIBIAO_FIRST_SLICE", 0, "本机首个分片 (first slice here)", type=int)
     add("--goal-registered", "XIBIAO_GOAL_REGISTERED", 0, "登记目标条数 (goal)", type=int)
     add("--goal-resolved", "XIBIAO_GOAL_RESOLVED", 0, "解析目标次数 (goal)", type=int)
     add("--most-faults", "XIBIAO_MOST_FAULTS", 20, "错误达此数即止 (ends the run)", type=int)
@@ -64,6 +66,7 @@ def read_options(parsed: Any) -> SuiteOptions:
         batch=int(parsed.batch),
         retries=float(parsed.retries),
         slices=int(parsed.slices),
+        first_slice=int(parsed.first_slice),
         goals=Goals(
             int(parsed.goal_registered), int(parsed.goal_resolved), int(parsed.most_faults)
         ),

@@ -14,21 +14,17 @@ import msgspec
 from locust import FastHttpUser, constant_throughput, task
 from locust.exception import StopUser
 
-from loadtest.bench.batches import PREFIX
 from loadtest.ledger import Line, facts_digest, now_ms
 from loadtest.suites.api_requests import Refused, RegisterApi
 from loadtest.suites.current_run import current_run, options_of
 from loadtest.suites.load_run import LoadRun, monotonic
-from loadtest.suites.plant_data import Row, rows_of_file
+from loadtest.suites.plant_data import rows_of_file
 from loadtest.suites.record_book import ACTIVE, SUSPENDED
+from loadtest.suites.registrations import MINTED_SHARE, check_identifier, effect_line, minted
 
 _IDENTIFIERS = "/api/v1/identifiers"
 _IMPORTS = "/api/v1/imports"
 _LOOK_S = 0.25
-# A share of single registrations leaves the numbering to the node; they are of an earlier year
-# than any row, so that the numbers given never meet one that a row brings along.
-_MINTED_SHARE = 0.2
-_MINTED_DAY = "2019-0{month}-{day:02d}"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -72,8 +68,8 @@ class RegisterSingle(RegisteringUser):
         except StopIteration:
             raise StopUser from None
         row = run.data.rows[number]
-        is_minted = run.chance.random() < _MINTED_SHARE
-        item = _minted(row, run) if is_minted else row.item()
+        is_minted = run.chance.random() < MINTED_SHARE
+        item = minted(row, run) if is_minted else row.item()
         try:
             answer = self.api.send("POST", _IDENTIFIERS, _encode(item), "登记 register single")
         except Refused as refusal:
@@ -85,7 +81,7 @@ class RegisterSingle(RegisteringUser):
         if is_minted:
             run.book.add_minted(str(answer["identifier"]), attributes, monotonic())
         else:
-            _check_identifier(run, answer, row)
+            check_identifier(run, answer, row)
             run.book.add_row(row.identifier, number, monotonic())
 
 
@@ -113,7 +109,7 @@ class RegisterBatch(RegisteringUser):
         lines = []
         for row, result in zip(rows, answer["results"], strict=True):
             if result["outcome"] == "registered":
-                _check_identifier(run, result, row)
+                check_identifier(run, result, row)
                 lines.append(effect_line("register", result, "batch", row.facts))
             else:
                 run.note_fault(f"批量登记被拒 refused in a batch: {row.identifier} {result}")
@@ -235,32 +231,3 @@ class ChangeRecords(RegisteringUser):
                 f"变更结果不符 a change had another effect: {identifier} revision"
                 f" {answer['revision']} {answer['status']} instead of {revision} {status}"
             )
-
-
-def effect_line(effect: str, answer: dict[str, Any], source: str, facts: str) -> Line:
-    """Return the ledger's line of an acknowledged effect."""
-    return Line(
-        effect,
-        now_ms(),
-        id=str(answer["identifier"]),
-        rev=int(answer["revision"]),
-        st=str(answer["status"]),
-        src=source,
-        leaf=str(answer["receipt"]["leaf_hash"]),
-        facts=facts,
-    )
-
-
-def _minted(row: Row, run: LoadRun) -> dict[str, object]:
-    """Return a registration without identifier, made from a row, of a lot of its own."""
-    number = run.next_number()
-    day = _MINTED_DAY.format(month=1 + number % 9, day=1 + number % 28)
-    own = {"lot_no": f"LT-{run.name}-{number}"[:40], "produced_on": day}
-    return {"prefix": PREFIX, "attributes": {**row.attributes, **own}}
-
-
-def _check_identifier(run: LoadRun, answer: dict[str, Any], row: Row) -> None:
-    if answer["identifier"] != row.identifier:
-        run.note_fault(
-            f"登记了别的标识 {answer['identifier']} was registered, not {row.identifier}"
-        )

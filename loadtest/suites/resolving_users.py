@@ -14,58 +14,13 @@ from locust.env import Environment
 
 from loadtest.suites.current_run import current_run, options_of
 from loadtest.suites.handle_sockets import DatagramClient, NoAnswer, StreamClient
-from loadtest.suites.load_run import UNANSWERED, LoadRun, monotonic
+from loadtest.suites.load_run import monotonic
+from loadtest.suites.look_ups import LookUps, Wrong
 from loadtest.suites.options import AGENT
 from loadtest.suites.shown_answer import Shown, WrongAnswer, read_handle, read_json, read_page
 
-SUSPENDED_SHARE, MISSING_SHARE = 0.05, 0.05
-FOUND, ABSENT, STATUS = "found", "absent", "status"
 _IDLE_S = 0.2
 _TRIES = 4
-
-
-class Wrong(Exception):
-    """An answer was not what it should be: shown as a failure in Locust's statistics."""
-
-
-class LookUps:
-    """Draws what to ask for and judges what came."""
-
-    def __init__(self, run: LoadRun, channel: str) -> None:
-        self._run = run
-        self._channel = channel
-
-    def draw(self) -> str:
-        """Draw an identifier; "" while nothing is registered."""
-        run = self._run
-        lot = run.chance.random()
-        if lot < MISSING_SHARE:
-            return run.missing()
-        if lot < MISSING_SHARE + SUSPENDED_SHARE and (chosen := run.book.choose_suspended()):
-            return chosen
-        return run.book.choose() if len(run.book) else ""
-
-    def judge(self, identifier: str, shown: Shown | None, began: float) -> None:
-        """Count an answer; raises Wrong, having noted the fault, when it is not right."""
-        fault = self._fault(identifier, shown, began)
-        outcome = ABSENT if shown is None else FOUND if shown.status == "active" else STATUS
-        self._run.note_resolution(self._channel, outcome)
-        if fault:
-            self.blame(identifier, fault)
-
-    def blame(self, identifier: str, fault: str) -> None:
-        """Note a wrong answer and raise Wrong."""
-        self._run.note_fault(f"{fault} [{self._channel}] {identifier}")
-        raise Wrong(fault)
-
-    def unanswered(self) -> None:
-        """Count a question that may have been answered, but nothing came."""
-        self._run.note_resolution(self._channel, UNANSWERED)
-
-    def _fault(self, identifier: str, shown: Shown | None, began: float) -> str:
-        if identifier in self._run.book:
-            return self._run.book.fault(identifier, shown, began)
-        return "未登记却查询到 found, but never registered" if shown is not None else ""
 
 
 class _Scan(FastHttpUser):

@@ -1,0 +1,20 @@
+"""The command line of the product, run to its end; what fails ends the acceptance run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadtest.trials.xibiao_command import run_to_end, xibiao
+
+
+class CommandFailed(Exception):
+    """A command ended with another status than it should have."""
+
+
+def run_xibiao(*arguments: str, settings: Mapping[str, str] | None = None) -> str:
+    """Run `xibiao …` and return what it printed; raises CommandFailed quoting it."""
+    ended = run_to_end(xibiao(*arguments), dict(settings or {}))
+    if ended.status:
+        said = (ended.output + ended.errors)[-2_000:]
+        raise CommandFailed(f"xibiao {' '.join(arguments)}: {ended.status}\n{said}")
+    return ended.output
