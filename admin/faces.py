@@ -7,12 +7,15 @@ does not exist here, so a request that was sent to the wrong process is told so 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
+from admin.counting_parts import Counting, tally_folder
 from admin.listening import is_loopback
 from admin.parts import Register, utc_now
 from admin.sync_parts import certificate_expires_at
 from node.api.access_control import AccessControl
 from node.api.app import Faces
+from node.api.counting_routes import CountingRoutes
 from node.api.early_registration import METHOD, PATH, EarlyRegistration
 from node.api.exchange import BodyBudget
 from node.api.import_routes import ImportRoutes
@@ -22,6 +25,7 @@ from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
 from node.api.sync_routes import SyncRoutes
 from node.config import Config
+from node.counting.overview import resolution_report
 from node.importing.job import ImportJobs
 from resolver.front import EarlyHandler
 from resolver.lookup import Lookup
@@ -32,9 +36,17 @@ _NEED_THE_LOG = frozenset({"api", "sequencer", "importer"})
 
 
 def build_faces(
-    config: Config, register: Register, jobs: ImportJobs, lookup: Lookup, bodies: BodyBudget
+    config: Config,
+    register: Register,
+    jobs: ImportJobs,
+    lookup: Lookup,
+    counting: Counting | None,
+    bodies: BodyBudget,
 ) -> Faces:
-    """Build the groups of handlers of this process; `bodies` bounds all of their bodies."""
+    """Build the groups of handlers of this process; `bodies` bounds all of their bodies.
+
+    `counting`: of a process with the role api.
+    """
     roles = set(config.roles)
     access, log = _access(config, register), LogReader(register.database)
     is_api = "api" in roles
@@ -47,6 +59,11 @@ def build_faces(
         else None,
         sync=SyncRoutes(access, register.database, utc_now, peer=_peer_name(config))
         if is_api
+        else None,
+        counting=CountingRoutes(
+            access, counting.campaigns, counting.sealer, settle_s=counting.settle_s
+        )
+        if is_api and counting
         else None,
         operations=_operations(config, register, access, lookup),
     )
@@ -105,7 +122,7 @@ def _peer_name(config: Config) -> str:
 def _operations(
     config: Config, register: Register, access: AccessControl, lookup: Lookup
 ) -> OperationRoutes:
-    counts, roles = lookup.counts, set(config.roles)
+    roles = set(config.roles)
     return OperationRoutes(
         access,
         register.database,
@@ -115,7 +132,7 @@ def _operations(
         origin=register.signer.name,
         pending_limit=config.sequencer.pending_limit,
         needs_log=bool(roles & _NEED_THE_LOG),
-        resolutions=lambda: counts.memory + counts.redis + counts.store,
+        resolutions=partial(resolution_report, folder=tally_folder(config)),
         can_look_up=lambda: "resolver" not in roles or lookup.is_ready,
         peer=_peer_name(config),
         certificate_expires_at=lambda: certificate_expires_at(config.sync),

@@ -18,6 +18,7 @@ from datetime import timedelta
 import structlog
 import uvloop
 
+from admin.counting_parts import Counting, build_counting
 from admin.delegated_resolution import DelegatedResolution
 from admin.demo import load_demo, things_to_try
 from admin.demo_batches import ENTERPRISE_PREFIXES
@@ -131,8 +132,9 @@ class _Node:
         tally.start()
         bodies = BodyBudget(config.http.max_body.together)
         handles = self._build_handle_parts(register, lookup, bodies, tally)
-        faces = build_faces(config, register, jobs, lookup, bodies)
-        self._start_loops(register, jobs)
+        counting = await self._build_counting(register)
+        faces = build_faces(config, register, jobs, lookup, counting, bodies)
+        self._start_loops(register, jobs, counting)
         if self._demo:
             await load_demo(register.registrar, register.database)
         app = create_app(faces, register.metrics, version=VERSION)
@@ -186,7 +188,12 @@ class _Node:
         )
         return build_handle_parts(self._config, register, lookup, bodies, addresses, tally)
 
-    def _start_loops(self, register: Register, jobs: ImportJobs) -> None:
+    async def _build_counting(self, register: Register) -> Counting | None:
+        if not {"api", "tally"} & set(self._config.roles):
+            return None
+        return await build_counting(self._config, register, utc_now)
+
+    def _start_loops(self, register: Register, jobs: ImportJobs, counting: Counting | None) -> None:
         roles = self._config.roles
         loops: list[tuple[str, Coroutine[None, None, None]]] = [
             ("directory", register.directory.run())
@@ -202,6 +209,8 @@ class _Node:
             loops.append(("sequencer", register.sequencer.run()))
         if "importer" in roles:
             loops.append(("importer", jobs.run()))
+        if "tally" in roles and self._config.tally.enabled and counting is not None:
+            loops.append(("tally", counting.tallying.run()))
         if (link := build_link(self._config, register, utc_now, VERSION)) is not None:
             loops += link.loops()
         loops += self._secondary.loops()

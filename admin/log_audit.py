@@ -3,9 +3,9 @@
 Checked: indexes contiguous from 0; each leaf is exactly what its change commits to (tag,
 commitment, kind, revision); hash tiles of every level, entry bundles, root and the checkpoint's
 signature; the chain of revisions of every record; the projection `record` against its changes; no
-change outside the log; what waits for the log commits to its content already. An administrator who
-edits a cell anywhere in these tables is found by name, but for `log_state.signed_at`: a checkpoint
-carries no time.
+change outside the log; what waits for the log commits to its content already; statements of counted
+look-ups, their journals and tables (`counting_audit`). An administrator who edits a cell anywhere
+in these tables is found by name, but for `log_state.signed_at`: a checkpoint carries no time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from admin.counting_audit import CountingAuditor, CountingEvidence, compare_statement
 from admin.node_identity import key_folder
-from admin.parts import database_url, open_register_database
+from admin.parts import database_url, open_register_database, utc_now
 from admin.schema_upgrade import upgrade_schema
 from admin.stored_tree import StoredTree
 from node.config import Config
 from node.domain.checkpoint import verify_checkpoint
-from node.domain.log_entry import commitment, decode, id_tag
+from node.domain.log_entry import KINDS, commitment, decode, id_tag, kind_of
 from node.domain.record import Content, content_digest, decode_content
 from node.domain.signed_note import Ed25519Signer, parse_verifier_key
 from node.domain.tiles import TILE_WIDTH
@@ -72,7 +73,8 @@ def audit(config: Config, progress: Progress) -> AuditReport:
 async def _audit(config: Config, progress: Progress) -> AuditReport:
     database = open_register_database(config)
     try:
-        return await Auditor(database, load_keys(key_folder(config)), progress).run()
+        counting = CountingEvidence.of(config, utc_now())
+        return await Auditor(database, load_keys(key_folder(config)), progress, counting).run()
     finally:
         await database.close()
 
@@ -81,8 +83,16 @@ class Auditor:
     """One pass over log and register. Reads pages in separate transactions, bounded by the state
     of the log when it began, so a busy node is neither blocked nor misreported."""
 
-    def __init__(self, database: Database, keys: NodeKeys, progress: Progress) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: NodeKeys,
+        progress: Progress,
+        counting: CountingEvidence | None = None,
+    ) -> None:
+        """`counting`: journals and key of counted look-ups, None: only the database is audited."""
         self._database = database
+        self._counting = counting
         self._keys = keys
         self._progress = progress
         self._report = AuditReport()
@@ -99,6 +109,7 @@ class Auditor:
         self._check_root(state, tree)
         await self._waiting()
         await self._records()
+        await CountingAuditor(self._database, self._counting, report.add, self._progress).run()
         await self._outside_the_log(state, tree)
         return report
 
@@ -159,6 +170,9 @@ class Auditor:
             self._report.add(f"{name}:变更记录缺失 / the change row is missing")
             return row.leaf or b""
         try:
+            if row.identifier.startswith("~") or kind_of(row.leaf)[0] not in KINDS:
+                compare_statement(row, lambda fault: self._mismatch(name, fault))
+                return row.leaf
             self._compare_leaf(row, row.content, row.salt, row.leaf, row.identifier, name)
         except (XibiaoError, msgspec.MsgspecError, ValueError) as error:
             self._report.add(f"{name}:无法解读 / unreadable: {error}")
@@ -187,7 +201,10 @@ class Auditor:
             "previous": not _follows(row, content),
         }
         for fault in (key for key, wrong in faults.items() if wrong):
-            self._report.add(f"{name}:{fault} 与内容不符 / does not match the content")
+            self._mismatch(name, fault)
+
+    def _mismatch(self, name: str, fault: str) -> None:
+        self._report.add(f"{name}:{fault} 与内容不符 / does not match the content")
 
     def _check_root(self, state: LogState, tree: StoredTree) -> None:
         root = tree.root()

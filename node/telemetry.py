@@ -128,6 +128,7 @@ class Metrics:
         self._log()
         self._faces()
         self._sync()
+        self._counting()
 
     def _registration(self) -> None:
         """Declare what `node.registration` and `node.importing` write."""
@@ -174,6 +175,16 @@ class Metrics:
         self.sync_sessions = self._counter("sync_sessions", "Sessions by how they ended", "end")
         self.sync_certificate_expires = self._gauge(
             "sync_certificate_expires", "End of a link certificate, seconds since 1970", "side"
+        )
+
+    def _counting(self) -> None:
+        """Declare what `node.counting` writes."""
+        self.tally_events = self._counter(
+            "tally_events", "Look-ups in statements that this process sealed, by class", "class"
+        )
+        self.tally_unsealed = self._gauge("tally_unsealed", "Look-ups noted and not sealed yet")
+        self.tally_sealed_until = self._gauge(
+            "tally_sealed_until", "End of the last statement, seconds since 1970"
         )
 
     def render(self) -> bytes:

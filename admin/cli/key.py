@@ -26,9 +26,9 @@ for _command in (authority, link, pin):
 @key.command(epilog=EXIT_CODES)
 @click.option(
     "--role",
-    type=click.Choice(["producer", "administrator"]),
+    type=click.Choice(["producer", "administrator", "partner"]),
     required=True,
-    help="权限 / What the holder may do.",
+    help="权限;partner:合作方,只用于解析 / What the holder may do; partner: look up only.",
 )
 @click.option(
     "--prefix",

@@ -15,7 +15,7 @@ from datetime import datetime
 from starlette.requests import Request
 
 from node.domain.trusted_proxies import TrustedProxies, read_address
-from node.errors import NotAuthenticated
+from node.errors import AccessDenied, NotAuthenticated
 from node.registration.directory import Directory
 from node.registration.requests import Actor, Role
 from node.storage.stored_values import StoredKey
@@ -58,8 +58,21 @@ class AccessControl:
         self._trusts_local = trusts_local
 
     def actor(self, request: Request) -> Actor:
-        """Return the actor of a request; raise NotAuthenticated without a key in force."""
-        return self.holder(request.headers.get("authorization", ""))
+        """Return who of the company a request comes from, as `member` does."""
+        return self.member(request.headers.get("authorization", ""))
+
+    def member(self, authorization: str) -> Actor:
+        """Return who of the company an Authorization field stands for.
+
+        Raises NotAuthenticated for nobody, AccessDenied for a partner: his key only tells who looks
+        something up.
+        """
+        actor = self.holder(authorization)
+        if actor.role is Role.PARTNER:
+            raise AccessDenied(
+                "合作方密钥只能用于解析", "A partner's key is for looking identifiers up only"
+            )
+        return actor
 
     def holder(self, authorization: str) -> Actor:
         """Return who an Authorization field stands for; raise NotAuthenticated for nobody."""

@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from node.api import docs_page, openapi
+from node.api.counting_routes import CountingRoutes
 from node.api.docs_page import DocumentedRoute
 from node.api.import_routes import ImportRoutes
 from node.api.log_routes import LogRoutes
@@ -36,6 +37,7 @@ _log = structlog.get_logger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 IDENTIFIERS, IMPORTS, SYNC = "/api/v1/identifiers", "/api/v1/imports", "/api/v1/sync"
+CAMPAIGNS = "/api/v1/campaigns"
 # What Starlette refuses by itself: status -> code and texts.
 _REFUSALS = {
     400: ("malformed_request", "请求格式有误", "The request is malformed"),
@@ -56,6 +58,7 @@ class Faces:
     log: LogRoutes | None
     operations: OperationRoutes
     sync: SyncRoutes | None = None
+    counting: CountingRoutes | None = None
 
 
 def create_app(faces: Faces, metrics: Metrics, *, version: str) -> ASGIApp:
@@ -107,6 +110,7 @@ def _routes(faces: Faces) -> list[_Route]:
         *(() if faces.imports is None else _import_routes(faces.imports)),
         *(() if faces.log is None else _log_routes(faces.log)),
         *(() if faces.sync is None else _sync_routes(faces.sync)),
+        *(() if faces.counting is None else _counting_routes(faces.counting)),
         ("GET", "/api/v1/status", operations.status, "运行状态 / Status"),
         ("GET", "/healthz", operations.health, "存活 / Liveness"),
         ("GET", "/readyz", operations.ready, "就绪 / Readiness"),
@@ -156,6 +160,15 @@ def _sync_routes(s: SyncRoutes) -> list[_Route]:
         ("POST", SYNC + "/items:{action}", s.move_items, "重试或放弃 / Retry or drop items"),
         ("POST", SYNC + "/directives/{id}", s.decide, "处理指令 / Decide about an order"),
         ("POST", SYNC + "/alarms:clear", s.clear_alarm, "解除告警 / Clear an alarm"),
+    ]
+
+
+def _counting_routes(c: CountingRoutes) -> list[_Route]:
+    return [
+        ("GET", CAMPAIGNS, c.campaigns, "压测声明列表 / Campaigns"),
+        ("POST", CAMPAIGNS, c.declare, "声明压测 / Declare a campaign"),
+        ("POST", CAMPAIGNS + "/{campaign_and_action}", c.act, "结束压测 / End a campaign"),
+        ("POST", "/api/v1/resolutions:seal", c.seal, "立即结算 / Close the running period"),
     ]
 
 

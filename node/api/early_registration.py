@@ -71,7 +71,7 @@ class EarlyRegistration:
             exchange.answer(problem_response(XibiaoError()))
 
     def _submit(self, exchange: _Exchange, body: bytes) -> None:
-        actor = self._access.holder(exchange.field(b"authorization") or "")
+        actor = self._access.member(exchange.field(b"authorization") or "")
         self._backpressure.check()
         size = len(body)
         self._bodies.hold(size)

@@ -9,7 +9,7 @@ than `LOG_BEHIND_S`, or too many do).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
@@ -43,14 +43,15 @@ class OperationRoutes:
         origin: str,
         pending_limit: int,
         needs_log: bool,
-        resolutions: Callable[[], int],
+        resolutions: Callable[[ReadScope], Awaitable[Mapping[str, object]]],
         can_look_up: Callable[[], bool],
         peer: str = "",
         certificate_expires_at: Callable[[], str] = lambda: "",
     ) -> None:
         """Take what to report of.
 
-        `needs_log`: this process is not ready while the log is late; `peer`: the secondary node's
+        `needs_log`: this process is not ready while the log is late; `resolutions`: the figures of
+        counted look-ups; `peer`: the secondary node's
         name, "" for none; `certificate_expires_at`: the end of our certificate towards it, or "".
         """
         self._access = access
@@ -94,7 +95,7 @@ class OperationRoutes:
         oldest = await statistics_queries.oldest_pending_leaf(scope)
         if oldest is None:
             return False
-        made_at = datetime.fromisoformat(log_entry.decode(oldest).at)
+        made_at = datetime.fromisoformat(log_entry.time_of(oldest))
         return self._clock() - made_at > timedelta(seconds=LOG_BEHIND_S)
 
     async def status(self, request: Request) -> Response:
@@ -105,9 +106,9 @@ class OperationRoutes:
             state = await log_queries.state(scope)
             pending = await log_queries.pending_count(scope, 1_000_000)
             edges = await edge_queries.count(scope)
+            resolutions = await self._resolutions(scope)
             link = await sync_report(scope, self._peer, state.size, self._clock())
         real = {status: n for (status, is_test), n in counts.items() if not is_test}
-        asked = self._resolutions()
         body = {
             "registered": {
                 "live": real.get(Status.ACTIVE, 0),
@@ -126,8 +127,7 @@ class OperationRoutes:
                 "signed_at": state.signed_at,
             },
             "sync": {**link, "certificate_expires_at": self._certificate_expires_at()},
-            # Look-ups answered by this process since it started; not yet a figure to claim.
-            "resolutions": {"gross": asked, "deductions": {}, "net": asked, "durable": False},
+            "resolutions": resolutions,
             "health": "degraded" if link.get("alarms") or await self._reasons() else "ok",
             "roles": self._roles,
             "at": self._clock().astimezone(UTC).isoformat(timespec="seconds"),

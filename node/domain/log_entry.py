@@ -7,7 +7,8 @@ secondary node can check what it is given without learning what stays in the pla
 `decode(encode(e)) == e` for every entry and `encode(decode(b)) == b` for all accepted bytes.
 
 Every leaf of whatever kind carries `kind` and the version `v` of that kind's schema; `kind_of`
-reads just these two, so that a reader can pass over kinds it does not know.
+reads just these two, so that a reader can pass over kinds it does not know. Kinds that stand for no
+record: `node.domain.counting`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ _LEAF = re.compile(
     rb',"id_tag":"([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)"'
     rb',"kind":"([a-z_]{1,32})","rev":([1-9][0-9]{0,15}),"source":"([a-z0-9_]{1,32})"'
     rb',"test":(true|false),"v":1\}'
+)
+
+# Every leaf is canonical JSON, and no kind has a member that sorts before its time.
+_BEGINNING = re.compile(
+    rb'\{"at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)"'
 )
 
 
@@ -113,6 +119,14 @@ def kind_of(data: bytes) -> tuple[str, int]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput("日志条目格式有误", "the log entry is malformed") from error
     return header.kind, header.v
+
+
+def time_of(data: bytes) -> str:
+    """Return when a leaf of any kind was made: text as in `LogEntry.at`; raises InvalidInput."""
+    match = _BEGINNING.match(data)
+    if match is None:
+        raise _malformed("at")
+    return match[1].decode("ascii")
 
 
 class TagKey:

@@ -18,10 +18,14 @@ MAX_KEY_LENGTH = 255
 
 
 class Role(StrEnum):
-    """What a key may do: producers write below their prefixes, administrators everything."""
+    """What a key may do: producers write below their prefixes, administrators everything.
+
+    Both are the company's own. A partner's key only tells who looks something up.
+    """
 
     PRODUCER = "producer"
     ADMINISTRATOR = "administrator"
+    PARTNER = "partner"
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ async def unprojected(scope: ReadScope, limit: int) -> list[tuple[int, str]]:
     rows = await scope.rows(
         "SELECT c.change_id, c.identifier FROM change c WHERE NOT EXISTS (SELECT 1 FROM record r"
         " WHERE r.identifier = c.identifier AND r.revision >= c.revision)"
+        " AND substr(c.identifier, 1, 1) <> '~'"  # statements stand for no record
         " ORDER BY c.change_id LIMIT $1",
         (limit,),
     )
@@ -157,3 +158,56 @@ async def tree_totals(scope: ReadScope) -> tuple[int, int, int]:
         )
     )[0]
     return row[0], row[1], row[2]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """A row of `tally_statement` with its change (None: it is gone) and its place in the log."""
+
+    kind: str
+    subject: str
+    change_id: int
+    begins: str
+    ends: str
+    leaf: bytes | None
+    leaf_index: int | None
+
+
+async def statement_rows(scope: ReadScope, after: int, limit: int) -> list[StatementRow]:
+    """Return rows of statements with change ids above `after`, in their order."""
+    rows = await scope.rows(
+        "SELECT s.kind, s.subject, s.change_id, s.begins, s.ends, c.leaf, l.leaf_index"
+        " FROM tally_statement s LEFT JOIN change c USING (change_id)"
+        " LEFT JOIN leaf l USING (change_id) WHERE s.change_id > $1 ORDER BY s.change_id LIMIT $2",
+        (after, limit),
+    )
+    return [_statement(row) for row in rows]
+
+
+def _statement(row: Sequence[Any]) -> StatementRow:
+    kind, subject, change_id, begins, ends, leaf, index = row
+    found = None if leaf is None else bytes(leaf)
+    return StatementRow(kind, subject, change_id, begins, ends, found, index)
+
+
+async def unstated(scope: ReadScope, limit: int) -> list[tuple[int, str]]:
+    """Return (change id, identifier) of statements that their table does not name."""
+    rows = await scope.rows(
+        "SELECT c.change_id, c.identifier FROM change c WHERE substr(c.identifier, 1, 1) = '~'"
+        " AND NOT EXISTS (SELECT 1 FROM tally_statement s WHERE s.change_id = c.change_id)"
+        " ORDER BY c.change_id LIMIT $1",
+        (limit,),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def selectors(scope: ReadScope) -> list[tuple[str, bytes]]:
+    """Return what every campaign selects: (campaign, canonical JSON)."""
+    rows = await scope.rows("SELECT campaign, selector FROM tally_selector ORDER BY campaign")
+    return [(row[0], bytes(row[1])) for row in rows]
+
+
+async def client_periods(scope: ReadScope) -> list[str]:
+    """Return the beginnings of the statements that a history of clients is kept of."""
+    rows = await scope.rows("SELECT DISTINCT begins FROM tally_client ORDER BY begins")
+    return [row[0] for row in rows]

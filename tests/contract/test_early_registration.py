@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +21,8 @@ from node.api.exchange import BodyBudget
 from node.api.log_reader import LogReader
 from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
+from node.counting.overview import resolution_report
+from node.counting.tally_folder import TallyFolder
 from node.errors import Overloaded
 from node.registration.coalescer import Coalescer
 from node.registration.register import moment
@@ -132,7 +136,7 @@ def _operations(register: Register, access: AccessControl, clock: Clock) -> Oper
         origin=register.signer.name,
         pending_limit=1_000,
         needs_log=True,
-        resolutions=lambda: 0,
+        resolutions=partial(resolution_report, folder=TallyFolder(Path("none"))),
         can_look_up=lambda: True,
     )
 

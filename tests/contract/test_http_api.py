@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from node.api.log_routes import LogRoutes
 from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
 from node.config import load
+from node.counting.overview import resolution_report
+from node.counting.tally_folder import TallyFolder
 from node.importing.job import ImportJobs
 from node.registration.register import moment
 from node.registration.requests import Role
@@ -132,7 +135,7 @@ def operations(
         origin=register.signer.name,
         pending_limit=1_000,
         needs_log=role != "resolver",
-        resolutions=lambda: 0,
+        resolutions=partial(resolution_report, folder=TallyFolder(Path("none"))),
         can_look_up=lambda: role != "resolver",
     )
 

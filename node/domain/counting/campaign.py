@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from node.domain.counting.key_prefix import prefix_of
 from node.domain.counting.moments import moment_ms
 from node.domain.resolution_event import Client
 from node.errors import InvalidInput, Problem
@@ -115,7 +116,7 @@ class Window:
     def selects(self, client: Client, identifier: str) -> bool:
         """Say whether a look-up of that time belongs to it."""
         wanted = self.selector
-        if wanted.prefixes and identifier.partition("/")[0] not in wanted.prefixes:
+        if wanted.prefixes and prefix_of(identifier) not in wanted.prefixes:
             return False
         if wanted.keys:
             kind, _, name = client.actor.partition(":")

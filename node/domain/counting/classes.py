@@ -6,14 +6,13 @@ Invariants: the class follows from the facts of the event, the rules, what was c
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median_low
 from typing import NamedTuple
 
 from node.domain.counting.rule_set import Burst
-
-_SWEEP_AT = 131_072
 
 
 class Standing(NamedTuple):
@@ -45,33 +44,37 @@ class CountedTimes:
     """When each pair of client and identifier was counted: the memory of the repeat rule.
 
     Of a pair that was counted, another event is a repeat when it is at most `window_ms` earlier or
-    later. Periods go by in order, so what lies further back than two windows is forgotten; late
-    events are judged with what was counted around them (`add` it first).
+    later. Periods go by in order, so an event of the open period is measured from the last counted
+    one; a late event is judged with what was counted on both sides of it (`add` that first).
     """
 
     def __init__(self, window_ms: int) -> None:
-        self._window_ms = window_ms
+        self.window_ms = window_ms
         self._times: dict[tuple[str, str], list[int]] = {}
-        self._sweep_at = _SWEEP_AT
+
+    def __len__(self) -> int:
+        return len(self._times)
 
     def add(self, client: str, identifier: str, at_ms: int) -> None:
         """Note that an event was counted."""
         times = self._times.setdefault((client, identifier), [])
-        if times and times[0] < at_ms - 2 * self._window_ms:
-            times[:] = [t for t in times if t >= at_ms - 2 * self._window_ms]
-        times.append(at_ms)
-        if len(self._times) > self._sweep_at:
-            self._sweep(at_ms)
+        if times and at_ms < times[-1]:
+            insort(times, at_ms)
+        else:
+            times.append(at_ms)
 
     def is_repeat(self, client: str, identifier: str, at_ms: int) -> bool:
         """Say whether the same was counted within the window."""
         times = self._times.get((client, identifier))
-        return times is not None and any(abs(at_ms - t) <= self._window_ms for t in times)
+        if times is None:
+            return False
+        next_at = bisect_left(times, at_ms - self.window_ms)
+        return next_at < len(times) and times[next_at] <= at_ms + self.window_ms
 
-    def _sweep(self, now_ms: int) -> None:
-        oldest = now_ms - 2 * self._window_ms
-        self._times = {pair: times for pair, times in self._times.items() if times[-1] >= oldest}
-        self._sweep_at = max(_SWEEP_AT, 2 * len(self._times))
+    def forget_before(self, at_ms: int) -> None:
+        """Forget what lies earlier, once nothing will be asked that it could decide."""
+        kept = {pair: [t for t in times if t >= at_ms] for pair, times in self._times.items()}
+        self._times = {pair: times for pair, times in kept.items() if times}
 
 
 def class_of(

@@ -12,12 +12,13 @@ client is the first 16 bytes of HMAC-SHA-256(window key, that text), that of an 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from node.domain.counting.campaign import Window
+from node.domain.counting.key_prefix import prefix_of
 from node.domain.log_entry import TAG_BYTES, TagKey
 from node.domain.resolution_event import Client
 from node.errors import InvalidInput
@@ -46,12 +47,12 @@ class ClientFacts:
 class Circumstances:
     """What the node knows besides the events: at one moment.
 
-    `key_roles`: role of each API key by its id; `is_test`: whether an identifier belongs to a test
-    prefix; `campaigns`: declared ones, oldest first.
+    `key_roles`: role of each API key by its id; `test_prefixes`: those whose identifiers are for
+    tests; `campaigns`: declared ones, oldest first.
     """
 
     key_roles: Mapping[str, str] = field(default_factory=dict)
-    is_test: Callable[[str], bool] = lambda _identifier: False
+    test_prefixes: frozenset[str] = frozenset()
     own_networks: tuple[Network, ...] = ()
     campaigns: tuple[Window, ...] = ()
 
@@ -101,7 +102,6 @@ class FactFinder:
         self._around = circumstances
         self._clients: dict[Client, ClientFacts] = {}
         self.identifier_tag = pseudonyms.of_identifier
-        self.is_test = lru_cache(maxsize=_REMEMBERED)(circumstances.is_test)
 
     def of_client(self, client: Client) -> ClientFacts:
         """Return what is known of a client."""
@@ -116,6 +116,11 @@ class FactFinder:
                 client.agent,
             )
         return facts
+
+    def is_test(self, identifier: str) -> bool:
+        """Say whether an identifier belongs to a test prefix."""
+        prefixes = self._around.test_prefixes
+        return bool(prefixes) and prefix_of(identifier) in prefixes
 
     def campaign(self, client: Client, identifier: str, at_ms: int) -> str:
         """Return the declared campaign that a look-up belongs to, "" for none."""

@@ -76,6 +76,16 @@ class Statement(
         return sum(sum(by.values()) for name, by in self.counts.items() if name in classes)
 
 
+def journal_name(statement: Statement) -> str:
+    """Return the name of the file with a statement's events, one that every system can hold.
+
+    `20261121T090000.000Z.events.gz`; a correction's name goes on with what it is chained to.
+    """
+    begins = statement.begins.replace("-", "").replace(":", "")
+    late = f".late-{statement.prev[:16]}" if statement.kind == CORRECTION else ""
+    return f"{begins}{late}.events.gz"
+
+
 class RuleChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From here on statements are made with these rules."""
 

@@ -94,12 +94,22 @@ def test_a_late_event_is_a_repeat_of_what_was_counted_after_it() -> None:
     assert take(counted, 60_000) == "ext_user"
 
 
-def test_many_pairs_are_forgotten_when_their_time_has_passed() -> None:
+def test_what_lies_behind_is_forgotten_when_told_to() -> None:
     counted = CountedTimes(WINDOW_MS)
-    for number in range(140_000):
-        counted.add(f"{number}", "i", number * 10)
-    assert len(counted._times) < 131_073
-    assert counted.is_repeat("139999", "i", 1_399_990)
+    for at in (0, 100_000, 50_000):
+        counted.add("a", "i", at)
+    counted.add("b", "i", 0)
+    counted.forget_before(50_000)
+    assert len(counted) == 1
+    assert [counted.is_repeat("a", "i", at) for at in (0, 20_000, 150_000)] == [False, True, False]
+
+
+@given(st.lists(st.integers(0, 200_000), max_size=30), st.integers(0, 200_000))
+def test_repeats_do_not_depend_on_the_order_of_what_was_counted(times: list[int], at: int) -> None:
+    counted = CountedTimes(WINDOW_MS)
+    for each in times:
+        counted.add("a", "i", each)
+    assert counted.is_repeat("a", "i", at) is any(abs(at - each) <= WINDOW_MS for each in times)
 
 
 def test_a_burst_passes_share_median_and_number() -> None:

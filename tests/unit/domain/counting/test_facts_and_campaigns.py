@@ -107,6 +107,12 @@ def test_a_campaign_selects_what_fits_one_entry_of_each_list() -> None:
     assert keyed.campaign(client(actor="peer:ab"), "", 1) == ""
 
 
+def test_test_prefixes_are_told_by_the_identifier() -> None:
+    around = finder(test_prefixes=frozenset({"88.9", "ecode"}))
+    told = [around.is_test(name) for name in ("88.9/A", "88.91/A", "88.9", "", "gs1:01/0950600013")]
+    assert told == [True, False, False, False, False]
+
+
 def campaign(**changes: object) -> CampaignLeaf:
     given: dict[str, object] = {
         "at": "2026-11-21T09:00:00.000Z",
