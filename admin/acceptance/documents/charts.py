@@ -156,7 +156,7 @@ def day_bars(days: Sequence[Bar], *, sentence: str, width: int) -> Drawing:
     """Draw the count of each day; days far above the others are broken and carry their number."""
     left, right, top, bottom = 48.0, width - 8.0, 26.0, 128.0
     ceiling = _ceiling([bar.value for bar in days])
-    step = _round_step(ceiling / 3)
+    step = max(_round_step(ceiling / 3), 1.0)
     scale = (bottom - top) / ceiling
     marks: list[Element] = []
     for tick in range(math.floor(ceiling / step) + 1):

@@ -125,7 +125,7 @@ def _figures(report: Report) -> dict[str, str]:
         "planned_investment": printable(forms.get("planned_investment", "")),
         "actual_investment": printable(forms.get("actual_investment", "")),
         "failure_share": report.availability.failure_share,
-        "availability_share": report.availability.share,
+        "availability_share": report.availability.share if report.availability.minutes else "",
         "first_day": min(days, default=""),
         "as_of": notation.moment(report.log.as_of)[:10],
         "registrations_goal": notation.ten_thousands(limits.registrations),

@@ -42,13 +42,14 @@ def form_texts(report: Report) -> dict[str, str]:
 def _plan_done(report: Report) -> str:
     project = report.project
     peer = printable(project.sln).strip() or "二级节点"
+    available = report.availability
+    share = f"；平台可用率{available.share}%" if available.minutes else ""
     return (
         f"企业节点已建成，与{peer}互联互通，具备标识注册、查询、解析和实时同步能力。"
         f"截至{notation.moment(report.log.as_of)[:10]}，"
         f"登记去重标识{notation.count(report.registrations.total.r1)}个，"
         f"其中有效并已同步{notation.count(report.registrations.total.r3)}个；"
-        f"净解析{notation.count(report.resolutions.net)}次；"
-        f"平台可用率{report.availability.share}%。"
+        f"净解析{notation.count(report.resolutions.net)}次{share}。"
     )
 
 

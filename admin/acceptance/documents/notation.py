@@ -61,6 +61,13 @@ def moment(time: str) -> str:
         return printable(time)
 
 
+def beijing(time: str, say: Say) -> str:
+    """Write a time with the words Beijing time; "" is none."""
+    if not time:
+        return say("无", "none")
+    return f"{moment(time)} {say('北京时间', 'Beijing time')}"
+
+
 def moment_of(time: str) -> datetime:
     """Return a UTC time of the report as Beijing time without a zone; raises ValueError."""
     parsed = datetime.strptime(time, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

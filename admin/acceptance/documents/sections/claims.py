@@ -50,6 +50,9 @@ def _reasons(report: Report, say: Say) -> list[str]:
     """Return each reason once, after the subjects that it is given for."""
     subjects: dict[str, list[str]] = {}
     for verdict in report.verdicts:
+        if verdict.state == "missed" and verdict.subject != "sync":
+            # The shortfall stands beside the figure.
+            continue
         for reason in verdict.reasons:
             of_reason = subjects.setdefault(said(reason, say), [])
             of_reason.append(name_of(SUBJECTS, verdict.subject, say))
@@ -152,9 +155,8 @@ def _compared(report: Report, say: Say) -> str:
 def project(report: Report, say: Say) -> Section:
     """Write section 1: the project and who stands behind it."""
     one = report.project
-    period = say("至", "to").join(
-        (f"{notation.or_none(one.began_on, say)} ", f" {notation.or_none(one.ended_on, say)}")
-    )
+    days = [notation.or_none(day, say) for day in (one.began_on, one.ended_on)]
+    period = say(" 至 ", " to ").join(days) if one.began_on or one.ended_on else ""
     rows = (
         (say("项目名称", "Project"), one.name),
         (say("申报单位", "Applicant"), one.applicant),
@@ -181,7 +183,7 @@ def rules(report: Report, say: Say) -> Section:
             (say("结算单所用版本", "Versions of the statements"), versions or say("无", "none")),
             (
                 say("截至", "As of"),
-                f"{notation.moment(report.log.as_of)} {say('北京时间', 'Beijing time')}",
+                notation.beijing(report.log.as_of, say),
             ),
         )
     )

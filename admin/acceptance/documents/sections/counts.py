@@ -31,25 +31,22 @@ from admin.acceptance.report import Registered, Report
 def registrations(report: Report, say: Say) -> Section:
     """Write section 3."""
     found = report.registrations
-    blocks: list[Block] = [
-        figures.registration_levels(report, say),
-        _ledger(report, say),
-        Heading(say("按日", "By day")),
-        figures.registrations_by_day(report, say),
-    ]
-    if found.busiest_day:
-        blocks.append(Paragraph(_busiest(report, say), "quiet"))
-    by_day = ((day.key, day) for day in found.by_day)
-    classes = ((name_of(OBJECT_CLASSES, one.key, say), one) for one in found.by_class)
-    sources = ((name_of(SOURCES, one.key, say), one) for one in found.by_source)
-    blocks += [
-        _levels(say("日期", "Date"), by_day, say, say("逐日数字", "Figures by day")),
-        Heading(say("按对象类别", "By class of object")),
-        _levels(say("类别", "Class"), classes, say),
-        Heading(say("按来源", "By source")),
-        _levels(say("来源", "Source"), sources, say),
-        Paragraph(_apart(report, say), "quiet"),
-    ]
+    blocks: list[Block] = [figures.registration_levels(report, say), _ledger(report, say)]
+    if found.total.r0:
+        by_day = ((day.key, day) for day in found.by_day)
+        classes = ((name_of(OBJECT_CLASSES, one.key, say), one) for one in found.by_class)
+        sources = ((name_of(SOURCES, one.key, say), one) for one in found.by_source)
+        blocks += [
+            Heading(say("按日", "By day")),
+            figures.registrations_by_day(report, say),
+            Paragraph(_busiest(report, say), "quiet"),
+            _levels(say("日期", "Date"), by_day, say("逐日数字", "Figures by day")),
+            Heading(say("按对象类别", "By class of object")),
+            _levels(say("类别", "Class"), classes),
+            Heading(say("按来源", "By source")),
+            _levels(say("来源", "Source"), sources),
+        ]
+    blocks.append(Paragraph(_apart(report, say), "quiet"))
     return Section(3, say("标识注册", "Registrations"), tuple(blocks))
 
 
@@ -106,9 +103,7 @@ def _busiest(report: Report, say: Say) -> str:
     )
 
 
-def _levels(
-    title: str, rows: Iterable[tuple[str, Registered]], say: Say, folded: str = ""
-) -> Table:
+def _levels(title: str, rows: Iterable[tuple[str, Registered]], folded: str = "") -> Table:
     columns = (Column(title), *(Column(name, "right") for name in ("R0", "R1", "R2", "R3")))
     return Table(
         columns,
@@ -134,40 +129,37 @@ def _apart(report: Report, say: Say) -> str:
 def resolutions(report: Report, say: Say) -> Section:
     """Write section 4."""
     found = report.resolutions
-    by_day = (Row((day.key, *_both(day.gross, day.net))) for day in found.by_day)
     blocks: list[Block] = [
         figures.resolution_parts(report, say),
         _deductions(report, say),
         Paragraph(_equation(report, say), "bad" if found.difference else "plain"),
+    ]
+    if found.gross:
+        blocks += _details(report, say)
+    else:
+        blocks.append(Paragraph(say("没有解析事件。", "There are no look-ups."), "quiet"))
+    return Section(4, say("标识解析", "Resolutions"), tuple(blocks))
+
+
+def _details(report: Report, say: Say) -> list[Block]:
+    found = report.resolutions
+    both = (Column("G", "right"), Column("N", "right"))
+    by_day = tuple(Row((day.key, *_both(day.gross, day.net))) for day in found.by_day)
+    outcomes = tuple(
+        Row((name_of(OUTCOMES, one.key, say), *_both(one.gross, one.net)))
+        for one in found.by_outcome
+    )
+    return [
         Heading(say("按渠道", "By channel")),
         _channels(report, say),
         Heading(say("来源与分布", "Clients and spread")),
         _spread(report, say),
         figures.week(report, say),
         figures.resolutions_by_day(report, say),
-        Table(
-            (
-                Column(say("日期", "Date")),
-                Column("G", "right"),
-                Column("N", "right"),
-            ),
-            tuple(by_day),
-            say("逐日数字", "Figures by day"),
-        ),
+        Table((Column(say("日期", "Date")), *both), by_day, say("逐日数字", "Figures by day")),
         Heading(say("按结果", "By outcome")),
-        Table(
-            (
-                Column(say("结果", "Outcome")),
-                Column("G", "right"),
-                Column("N", "right"),
-            ),
-            tuple(
-                Row((name_of(OUTCOMES, one.key, say), *_both(one.gross, one.net)))
-                for one in found.by_outcome
-            ),
-        ),
+        Table((Column(say("结果", "Outcome")), *both), outcomes),
     ]
-    return Section(4, say("标识解析", "Resolutions"), tuple(blocks))
 
 
 def _both(gross: int, net: int) -> tuple[str, str]:
@@ -247,7 +239,7 @@ def _spread(report: Report, say: Say) -> Facts:
         ),
         (
             say("结算至", "Settled until"),
-            f"{notation.moment(found.settled_until)} {say('北京时间', 'Beijing time')}",
+            notation.beijing(found.settled_until, say),
         ),
     )
     return Facts(tuple((name, value or say("无", "none")) for name, value in rows))

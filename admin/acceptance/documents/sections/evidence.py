@@ -103,6 +103,7 @@ def _samples(items: list[SampledItem], say: Say) -> Table:
 def availability(report: Report, say: Say) -> Section:
     """Write section 8."""
     found = report.availability
+    portion = notation.share(found.share) if found.minutes else say("无", "none")
     facts = Facts(
         (
             (say("统计时长（分钟）", "Minutes observed"), notation.count(found.minutes)),
@@ -110,7 +111,7 @@ def availability(report: Report, say: Say) -> Section:
                 say("不可用（分钟）", "Minutes not available"),
                 notation.count(found.unavailable_minutes),
             ),
-            (say("可用率", "Availability"), notation.share(found.share)),
+            (say("可用率", "Availability"), portion),
             (
                 say("因节点故障失败的解析（次）", "Look-ups that failed at the node"),
                 notation.count(found.failed_lookups),

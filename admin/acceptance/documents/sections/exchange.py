@@ -21,7 +21,8 @@ from admin.acceptance.report import Comparison, Lag, Outage, Report
 def synchronisation(report: Report, say: Say) -> Section:
     """Write section 5."""
     found = report.sync
-    blocks: list[Block] = [figures.lag_by_day(report, say), _lags(report, say)]
+    blocks: list[Block] = [figures.lag_by_day(report, say)] if found.online.count else []
+    blocks.append(_lags(report, say))
     done, waiting = notation.count(found.acknowledged), notation.count(found.unacknowledged)
     ratio = notation.share(found.acknowledged_share)
     blocks.append(

@@ -52,7 +52,7 @@ def _paper(report: Report, language: Literal["zh-CN", "en"], say: Say) -> Paper:
         (say("许可证", "licence"), one.licence),
         (say("合同", "contract"), one.contract),
     )
-    as_of = f"{notation.moment(report.log.as_of)} {say('北京时间', 'Beijing time')}"
+    as_of = notation.beijing(report.log.as_of, say)
     return Paper(
         language=language,
         title=say("项目验收报告", "Project acceptance report"),

@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from admin.acceptance.documents import typesetting
+from admin.acceptance.documents.application_form import application_docx
 from admin.acceptance.documents.arithmetic import check_sums
+from admin.acceptance.documents.notation import moment_of
 from admin.acceptance.documents.paper import Paragraph
 from admin.acceptance.documents.report_page import render_page
 from admin.acceptance.documents.sections.whole import chinese_paper, english_paper
 from admin.acceptance.documents.typesetting import typeset, typst_input
-from admin.acceptance.report import Report, Text, Thresholds
+from admin.acceptance.report import (
+    Lag,
+    Registered,
+    RegistrationDeductions,
+    Report,
+    Text,
+    Thresholds,
+)
 from node.errors import IntegrityFailure, Unavailable
 from tests.acceptance_reports import sample_project, sample_report
 
@@ -160,3 +169,58 @@ def test_typesetting_has_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(typesetting, "TIME_LIMIT_S", 0.0)
     with pytest.raises(Unavailable):
         typeset(chinese_paper(sample_report()), DIGEST, author="")
+
+
+def test_a_node_without_any_traffic_has_papers_too() -> None:
+    report = sample_report()
+    nothing = Registered("", 0, 0, 0, 0)
+    registered = replace(
+        report.registrations,
+        total=nothing,
+        deductions=RegistrationDeductions(0, 0, 0, 0, 0, 0, 0),
+        by_day=(),
+        by_class=(),
+        by_source=(),
+        busiest_day="",
+    )
+    resolved = replace(
+        report.resolutions,
+        gross=0,
+        deducted=0,
+        net=0,
+        settled_until="",
+        by_class=tuple(replace(one, count=0) for one in report.resolutions.by_class),
+        by_channel=(),
+        by_day=(),
+        by_outcome=(),
+        weekday_hours=((0,) * 24,) * 7,
+    )
+    none = Lag("online", 0, -1, -1, -1, -1)
+    sync = replace(report.sync, online=none, offline=none, by_day=(), outages=())
+    verdicts = tuple(
+        replace(one, value=value, margin=margin, state="missed")
+        for one, value, margin in zip(
+            report.verdicts, (0, 0, -1), (-300_000, -50_000, 5_001), strict=True
+        )
+    )
+    empty = replace(
+        report,
+        registrations=registered,
+        resolutions=resolved,
+        sync=sync,
+        verdicts=verdicts,
+        state="missed",
+        comparisons=(),
+        campaigns=(),
+        notes=(),
+        files=(),
+        spot_check=None,
+        availability=replace(report.availability, minutes=0, share="0.00"),
+    )
+    check_sums(empty)
+    text = page(empty)
+    assert "没有解析事件" in text
+    assert not re.search(r"(?<!未)达标", text)
+    assert "0.00%" not in text
+    assert typeset(chinese_paper(empty), DIGEST, author="").startswith(b"%PDF-")
+    assert application_docx(empty, moment_of(empty.log.as_of))
