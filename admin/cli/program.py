@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import click
 
+from admin.cli.acceptance import acceptance
 from admin.cli.audit import audit
+from admin.cli.campaign import campaign
 from admin.cli.check_config import check_config
 from admin.cli.failures import EXIT_CODES, OK, report_failure, report_trace
 from admin.cli.import_file import import_file
@@ -45,8 +47,10 @@ for _command in (
     resolve,
     status,
     audit,
+    acceptance,
     key,
     prefix,
+    campaign,
     reconcile,
     sync,
     secondary,
