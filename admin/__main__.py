@@ -14,7 +14,12 @@ from importlib import import_module
 from typing import Any
 
 from admin.cli.program import run
-from admin.cli.surroundings import LocalOperations, SecondaryOperations, Surroundings
+from admin.cli.surroundings import (
+    AcceptanceOperations,
+    LocalOperations,
+    SecondaryOperations,
+    Surroundings,
+)
 from node.telemetry import configure_logging
 
 
@@ -53,6 +58,11 @@ def main() -> None:
         status=_when_called("sync.secondary.operation", "status"),
         audit=_when_called("sync.secondary.operation", "audit"),
     )
+    acceptance = AcceptanceOperations(
+        commented_project=_when_called("admin.acceptance.operations", "commented_project"),
+        build=_when_called("admin.acceptance.operations", "build"),
+        sample=_when_called("admin.acceptance.operations", "sample"),
+    )
     surroundings = Surroundings(
         environ=os.environ,
         clock=time.monotonic,
@@ -60,6 +70,7 @@ def main() -> None:
         local=local,
         ask_handle=_when_called("admin.handle_question", "ask"),
         secondary=secondary,
+        acceptance=acceptance,
     )
     sys.exit(run(sys.argv[1:], surroundings))
 

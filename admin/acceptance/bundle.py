@@ -58,7 +58,7 @@ def unfinish(folder: Path) -> None:
     """Take away all that `finish` adds, so that it can be made anew."""
     for line in (folder / PAPERS).read_text("utf-8").splitlines():
         (folder / line[66:]).unlink(missing_ok=True)
-    for name in (REPORT, REPORT_NOTE, VERIFIER, INSTRUCTIONS, PAPERS, BUNDLE_NOTE):
+    for name in (REPORT, REPORT_NOTE, VERIFIER, INSTRUCTIONS, MANIFEST, PAPERS, BUNDLE_NOTE):
         (folder / name).unlink(missing_ok=True)
 
 

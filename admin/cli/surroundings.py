@@ -14,6 +14,7 @@ from typing import Protocol
 
 import httpx
 
+from admin.cli.client import NodeClient
 from node.config import Config
 from sync.peer import DirectiveKind
 
@@ -210,6 +211,50 @@ class SecondaryOperations:
     audit: Callable[[Path], AuditReport]
 
 
+class BuildBundle(Protocol):
+    """Build an acceptance bundle of a project file's text; the answer tells where, and the state.
+
+    `form`: zip or folder; `size`, `rules` 0: the newest.
+    """
+
+    def __call__(
+        self,
+        config: Config,
+        project: str,
+        out: Path,
+        *,
+        form: str,
+        size: int,
+        rules: int,
+        progress: Callable[[str, int, int], None],
+    ) -> Mapping[str, object]: ...
+
+
+class SampleBundle(Protocol):
+    """Draw a sample of a bundle, look it up, write the bundle with it into `out`."""
+
+    def __call__(
+        self,
+        config: Config,
+        bundle: Path,
+        out: Path,
+        *,
+        nonce: str,
+        count: int,
+        client: NodeClient,
+        progress: Callable[[str, int, int], None],
+    ) -> Mapping[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptanceOperations:
+    """Acceptance bundles."""
+
+    commented_project: Callable[[], str]
+    build: BuildBundle
+    sample: SampleBundle
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Environment variables, clock (seconds, monotonic), pause, network and local operations.
@@ -223,4 +268,5 @@ class Surroundings:
     local: LocalOperations
     ask_handle: AskHandle
     secondary: SecondaryOperations
+    acceptance: AcceptanceOperations
     transport: httpx.BaseTransport | None = None

@@ -17,7 +17,7 @@ from admin.acceptance.verifier.bundle_files import (
 )
 from admin.acceptance.verifier.counting_rules import read_rules
 from admin.acceptance.verifier.faults import Broken, Fault, Faults, require, strict_json
-from admin.acceptance.verifier.log_tree import CHECKPOINT, read_head, read_log
+from admin.acceptance.verifier.log_tree import CHECKPOINT, TreeHead, read_head, read_log
 from admin.acceptance.verifier.lookup_counts import LookupCounts
 from admin.acceptance.verifier.notes import POLICY, Policy, parse_policy, read_signed
 from admin.acceptance.verifier.openings import (
@@ -65,13 +65,15 @@ _READING = (
 
 
 class Verification:
-    """One pass over a bundle; `figures` are what was recomputed."""
+    """One pass over a bundle; `figures` are what was recomputed, `claimed` the leaves of R3."""
 
     def __init__(self, files: BundleFiles, own_policy: bytes | None) -> None:
         self.files = files
         self.faults = Faults()
         self.figures: dict[str, Any] = {}
         self.signers = ""
+        self.claimed: list[int] = []
+        self.head = TreeHead("", 0, b"", ())
         self._own_policy = own_policy
 
     def run(self, openings: bytes | None, key: bytes | None) -> None:
@@ -153,7 +155,8 @@ class Verification:
             compare(part, report[part], counted, faults)
         check_verdicts(report, oldest_ms, faults)
         check_evidence(files, report, faults)
-        check_sample(files, report, claimed_indexes(found, excluded, receipt), log, faults)
+        self.claimed, self.head = claimed_indexes(found, excluded, receipt), head
+        check_sample(files, report, self.claimed, log, faults)
         self.figures["state"] = report["state"]
         self.figures["thresholds"] = report["project"]["thresholds"]
         if receipt is None and any(name.startswith(RECEIPT) for name in evidence):

@@ -13,6 +13,7 @@ import pytest
 
 from admin.cli.program import run
 from admin.cli.surroundings import (
+    AcceptanceOperations,
     HandleAnswer,
     LocalOperations,
     SecondaryOperations,
@@ -178,6 +179,50 @@ class FakeHandleServer:
 
 
 @dataclass
+class FakeAcceptance:
+    """Stands for what makes bundles; `calls` tells what it was asked for."""
+
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    state: str = "met"
+    passed: int = 299
+
+    def build(
+        self,
+        config: Config,
+        project: str,
+        out: Path,
+        *,
+        form: str,
+        size: int,
+        rules: int,
+        progress: Callable[[str, int, int], None],
+    ) -> Mapping[str, object]:
+        self.calls.append(("build", project, out, form, size, rules))
+        progress("log", 1, 1)
+        verdicts = {"registrations": {"value": 300_000, "state": self.state}}
+        return {"bundle": f"{out}/acceptance.zip", "state": self.state, "verdicts": verdicts}
+
+    def sample(
+        self,
+        config: Config,
+        bundle: Path,
+        out: Path,
+        *,
+        nonce: str,
+        count: int,
+        client: object,
+        progress: Callable[[str, int, int], None],
+    ) -> Mapping[str, object]:
+        self.calls.append(("sample", bundle, out, nonce, count))
+        return {"bundle": f"{out}/acceptance.zip", "count": count, "passed": self.passed}
+
+    def operations(self) -> AcceptanceOperations:
+        return AcceptanceOperations(
+            commented_project=lambda: "# project\n", build=self.build, sample=self.sample
+        )
+
+
+@dataclass
 class FakeSecondary:
     """Stands for a secondary node's data directory; `calls` tells what was done to it."""
 
@@ -255,6 +300,7 @@ class CommandLine:
     answer: Handler = lambda _: httpx.Response(500)
     handle_server: FakeHandleServer = field(default_factory=FakeHandleServer)
     secondary: FakeSecondary = field(default_factory=FakeSecondary)
+    acceptance: FakeAcceptance = field(default_factory=FakeAcceptance)
 
     def __call__(self, *arguments: str) -> Outcome:
         surroundings = Surroundings(
@@ -264,6 +310,7 @@ class CommandLine:
             local=self.node.operations(),
             ask_handle=self.handle_server.ask,
             secondary=self.secondary.operations(),
+            acceptance=self.acceptance.operations(),
             transport=httpx.MockTransport(lambda request: self.answer(request)),
         )
         code = run(arguments, surroundings)
