@@ -121,6 +121,7 @@ class LoadRun:
         self.end_second()
         self._seconds.close()
         self.ledger.close()
+        self.data.close()
 
 
 def _percentiles(times_ms: list[float]) -> list[float]:

@@ -94,7 +94,7 @@ class RowFile:
 
 @dataclass(frozen=True, slots=True)
 class PlantData:
-    """The rows and files of a directory."""
+    """The rows and files of a directory; close it after use."""
 
     rows: RowFile
     files: tuple[Path, ...]
@@ -106,6 +106,10 @@ class PlantData:
         whole = tuple(sorted(files.iterdir())) if files.exists() else ()
         return cls(RowFile(directory / ROWS), tuple(p for p in whole if p.suffix != ".rows"))
 
+    def close(self) -> None:
+        """Close the file of rows."""
+        self.rows.close()
+
 
 def rows_of_file(path: Path) -> Iterator[Row]:
     """Give the rows of an import file, from the CSV file beside an XLSX one."""
@@ -113,7 +117,7 @@ def rows_of_file(path: Path) -> Iterator[Row]:
         yield from file.rows(0, len(file))
 
 
-def prepare(directory: Path, *, rows: int, file_rows: int, rows_a_file: int) -> PlantData:
+def prepare(directory: Path, *, rows: int, file_rows: int, rows_a_file: int) -> None:
     """Write rows and files; every fourth file is XLSX, the others are CSV."""
     directory.mkdir(parents=True, exist_ok=True)
     everything = directory / "everything.csv"
@@ -129,7 +133,6 @@ def prepare(directory: Path, *, rows: int, file_rows: int, rows_a_file: int) -> 
             target.write(head)
             target.writelines(source)
     everything.unlink()
-    return PlantData.open(directory)
 
 
 def _sizes(total: int, most: int) -> Iterator[int]:
@@ -167,10 +170,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--file-rows", type=int, default=5_000, help="文件导入的行数 (rows in import files)")
     add("--rows-a-file", type=int, default=1_000, help="每个文件的行数 (rows of each file)")
     given = parser.parse_args(arguments)
-    data = prepare(
+    prepare(
         given.directory, rows=given.rows, file_rows=given.file_rows, rows_a_file=given.rows_a_file
     )
-    print(f"{len(data.rows)} rows below {PREFIX}, {len(data.files)} files in {given.directory}")
+    with closing(PlantData.open(given.directory)) as data:
+        print(f"{len(data.rows)} rows below {PREFIX}, {len(data.files)} files in {given.directory}")
     return 0
 
 
