@@ -56,6 +56,8 @@ _R = TypeVar("_R")
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 CALL_TIMEOUT_S, COMPARE_TIMEOUT_S = 15.0, 120.0
+# The first call waits for the connection too: over a slow line, three journeys of some seconds.
+OPEN_TIMEOUT_S = 45.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -65,6 +67,8 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     # The relay waits by its own rules; gRPC's waiting would hide that the peer is away.
     ("grpc.enable_retries", 0),
+    # Sessions that follow each other closely would share a connection that is broken already.
+    ("grpc.use_local_subchannel_pool", 1),
 )
 _STATES = {
     "normal": pb.HEALTH_STATE_NORMAL,
@@ -110,14 +114,16 @@ class GrpcPeer:
         async with await self._channel() as channel:
             stub: SecondaryLinkStub = SecondaryLinkStub(channel)  # type: ignore[no-untyped-call]
             with _grpc_errors():
-                opened = await stub.OpenSession(
-                    pb.OpenSessionRequest(
-                        node_id=hello.node_id,
-                        prefixes=hello.prefixes,
-                        software=hello.software,
-                        log_verifier_key=hello.log_key,
-                    ),
-                    timeout=CALL_TIMEOUT_S,
+                opened = _readable(
+                    await stub.OpenSession(
+                        pb.OpenSessionRequest(
+                            node_id=hello.node_id,
+                            prefixes=hello.prefixes,
+                            software=hello.software,
+                            log_verifier_key=hello.log_key,
+                        ),
+                        timeout=OPEN_TIMEOUT_S,
+                    )
                 )
             link = GrpcLink(stub, opened, hello.node_id)
             try:
@@ -163,7 +169,7 @@ class GrpcLink:
         self._under_way.add(cast("asyncio.Task[object]", task))
         task.add_done_callback(self._ended)
         with _grpc_errors():
-            return await asyncio.shield(task)
+            return _readable(await asyncio.shield(task))
 
     def _ended(self, task: asyncio.Future[_R]) -> None:
         self._under_way.discard(cast("asyncio.Task[object]", task))
@@ -188,7 +194,7 @@ class GrpcLink:
         """Yield the answers of the stream."""
         with _grpc_errors():
             async for response in self._stream:
-                match response.WhichOneof("part"):
+                match _readable(response).WhichOneof("part"):
                     case "batch":
                         yield received_value(response.batch)
                     case "checkpoint":
@@ -249,27 +255,22 @@ class GrpcLink:
             return Told(accepted=False, code=CANNOT)
 
     async def _telling(self, document: Document) -> pb.Receipt:
-        answer: (
-            pb.ReportDayResponse
-            | pb.ReportEventResponse
-            | pb.PutRouteResponse
-            | pb.PutProfileResponse
-        )
+        receipt: pb.Receipt
         options: dict[str, Any] = {"metadata": self._metadata, "timeout": CALL_TIMEOUT_S}
         match document:
             case DayReport():
                 day = pb.ReportDayRequest(report=day_report_message(document))
-                answer = await self._stub.ReportDay(day, **options)
+                receipt = _readable(await self._stub.ReportDay(day, **options)).receipt
             case Event():
                 event = pb.ReportEventRequest(event=event_message(document))
-                answer = await self._stub.ReportEvent(event, **options)
+                receipt = _readable(await self._stub.ReportEvent(event, **options)).receipt
             case Route():
                 route = pb.PutRouteRequest(route=route_message(document))
-                answer = await self._stub.PutRoute(route, **options)
+                receipt = _readable(await self._stub.PutRoute(route, **options)).receipt
             case Profile():
                 profile = pb.PutProfileRequest(profile=profile_message(document))
-                answer = await self._stub.PutProfile(profile, **options)
-        return answer.receipt
+                receipt = _readable(await self._stub.PutProfile(profile, **options)).receipt
+        return receipt
 
     async def heartbeat(self, health: Health) -> Position:
         """Say that we live."""
@@ -290,7 +291,7 @@ class GrpcLink:
         request = pb.WatchDirectivesRequest(node_id=self._node_id, after_directive_id=after)
         with _grpc_errors():
             async for response in self._stub.WatchDirectives(request, metadata=self._metadata):
-                yield directive_value(response.directive)
+                yield directive_value(_readable(response).directive)
 
     async def answer_directive(self, reply: DirectiveReply) -> None:
         """Acknowledge an order."""
@@ -337,6 +338,15 @@ class GrpcLink:
         await self._call(
             self._stub.WithdrawRecords(request, metadata=self._metadata, timeout=CALL_TIMEOUT_S)
         )
+
+
+def _readable(answer: _R | None) -> _R:
+    """Return an answer; gRPC gives None in the place of one that is no message."""
+    if answer is None:
+        raise Unavailable(
+            "二级节点的答复无法解析", "The peer's answer is no message", code="peer_garbage"
+        )
+    return answer
 
 
 @contextmanager
