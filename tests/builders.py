@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from admin.counting_audit import CountingEvidence
 from admin.first_start import prepare_register
 from admin.log_audit import Auditor, AuditReport
 from admin.parts import Register
@@ -265,9 +266,9 @@ async def log_state(database: Database) -> LogState:
         return await log_queries.state(scope)
 
 
-async def audited(database: Database) -> AuditReport:
-    """Audit a register."""
-    return await Auditor(database, KEYS, lambda *_: None).run()
+async def audited(database: Database, counting: CountingEvidence | None = None) -> AuditReport:
+    """Audit a register; `counting`: its journals and key, None: only the database."""
+    return await Auditor(database, KEYS, lambda *_: None, counting).run()
 
 
 async def assert_sound(database: Database) -> None:

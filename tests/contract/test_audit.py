@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -12,7 +12,6 @@ from admin.parts import Register
 from node.domain.record import Action, decode_content
 from node.domain.signed_note import Ed25519Signer, parse_note, sign_note
 from node.registration.requests import ChangeRequest, ReserveRequest, StatusRequest
-from node.storage.engine import Database
 from tests.builders import (
     KEYS,
     ORIGIN,
@@ -25,6 +24,7 @@ from tests.builders import (
     register_lots,
     register_one,
 )
+from tests.cell_edits import FLAGS, falsified, put, rows_of
 
 EDITS = 500 if os.environ.get("XIBIAO_FULL") == "1" else 60
 # The keys of a row, then its cells: all of these tables but `log_state.id`, which the database
@@ -65,9 +65,6 @@ CELLS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-FLAGS = ("is_test", "follows")
-
-
 async def fill(register: Register) -> None:
     """Register, change and log enough that every table has something to falsify."""
     await register_lots(register, range(600))
@@ -84,41 +81,6 @@ async def fill(register: Register) -> None:
     await register.life_cycle.set_status(
         lot(3), Action.REVOKE, StatusRequest("drill"), actor=PRODUCER
     )
-
-
-def falsified(value: object, random: Random) -> object:
-    """Return another value of the same kind, near the true one."""
-    if value is None:
-        return random.randint(1, 5)
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value + random.choice((1_000, 7_000))  # far from every other row's key
-    if isinstance(value, bytes):
-        place = random.randrange(len(value))
-        return value[:place] + bytes([value[place] ^ 1 << random.randrange(8)]) + value[place + 1 :]
-    text = str(value)
-    place = random.randrange(len(text))
-    return text[:place] + ("x" if text[place] != "x" else "y") + text[place + 1 :]
-
-
-async def rows_of(database: Database, table: str) -> Sequence[Sequence[object]]:
-    keys, columns = CELLS[table]
-    names = ", ".join((*keys, *columns))
-    async with database.read() as scope:
-        found = await scope.rows(f"SELECT {names} FROM {table} ORDER BY {', '.join(keys)}")
-    return [tuple(row) for row in found]
-
-
-async def put(
-    database: Database, table: str, column: str, value: object, where: Mapping[str, object]
-) -> int:
-    """Write one cell of the row that has these keys."""
-    conditions = " AND ".join(f"{name} = ${n}" for n, name in enumerate(where, start=2))
-    async with database.write() as scope:
-        return await scope.rows_affected(
-            f"UPDATE {table} SET {column} = $1 WHERE {conditions}", (value, *where.values())
-        )
 
 
 async def test_a_register_that_nobody_touched_is_sound(store_url: str) -> None:
@@ -139,7 +101,7 @@ async def test_every_edited_cell_is_named(store_url: str) -> None:
             table = list(CELLS)[edit % len(CELLS)]
             keys, columns = CELLS[table]
             column = columns[edit // len(CELLS) % len(columns)]
-            rows = await rows_of(register.database, table)
+            rows = await rows_of(register.database, table, CELLS[table])
             row = random.choice(rows)
             value = row[len(keys) + columns.index(column)]
             false = falsified(bool(value) if column in FLAGS else value, random)
