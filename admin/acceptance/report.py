@@ -67,7 +67,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     `subject` is `registrations` (value R3), `resolutions` (value N) or `sync` (value P95 in ms,
     a ceiling). `margin` is value - target, for `sync` target - value; `margin_percent` relates it
-    to the target. `reasons` says why it is missed or undecided.
+    to the target. Where nothing was measured value is -1 and margin -target. `reasons` says why it
+    is missed or undecided.
     """
 
     subject: Literal["registrations", "resolutions", "sync"]

@@ -23,6 +23,7 @@ from tests.acceptance_world import (
     TRUTH,
     World,
     count_everything,
+    declare_everything,
     empty_world,
     event,
     fill,
@@ -207,6 +208,7 @@ async def test_log_without_secondary_node_has_no_r3(tmp_path: Path) -> None:
 
 async def test_hour_that_was_sealed_late_was_not_served(tmp_path: Path) -> None:
     async def late(world: World) -> None:
+        await declare_everything(world)
         await world.state(hour(0), hour(1), ())
         await world.state(hour(1), hour(2), (), at=hour(4))
         await world.state(hour(2), hour(3), (), at=hour(4))

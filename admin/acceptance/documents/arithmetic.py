@@ -42,6 +42,8 @@ def contradictions(report: Report) -> list[Comparison]:
 def _check_verdict(verdict: Verdict) -> None:
     is_ceiling = verdict.subject == "sync"
     margin = verdict.target - verdict.value if is_ceiling else verdict.value - verdict.target
+    if is_ceiling and verdict.value < 0:
+        margin = -verdict.target  # Nothing was measured: as far from the target as can be.
     if verdict.margin != margin or (verdict.state == "met" and margin < 0):
         raise _contradiction(verdict.subject)
     if verdict.state == "met" and is_ceiling and verdict.value < 0:

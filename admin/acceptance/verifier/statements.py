@@ -30,6 +30,7 @@ from admin.acceptance.verifier.log_tree import tree_root
 from admin.acceptance.verifier.registrations import unix_ms
 
 HOUR_MS = 3_600_000
+MAX_JOURNAL_BYTES = 1 << 30
 _ENTRIES = "log/tile/entries"
 _EVENT_LINE = re.compile(
     rb'\{"a":(-1|0|[1-9][0-9]{0,3}),"c":"([0-9a-f]{32}|)","ch":"([a-z_]+)","d":"([a-z0-9-]{0,61})"'
@@ -77,7 +78,7 @@ def read_statements(
             journals.discard(name)
             faults.reading = name
             known = leaf["rules"]["digest"]
-            if known not in in_force and in_force:
+            if known not in in_force:
                 faults.add(entry_file(index), f"条目 {index} 的规则未启用", f"leaf {index}: rules")
             require(known in rules, "rules/", f"缺少规则 {known}", f"the rules {known} are missing")
             events = _read_journal(files.read(name), name, leaf)
@@ -153,7 +154,7 @@ def _read_journal(data: bytes, name: str, leaf: dict[str, Any]) -> list[Event]:
     require(digest == leaf["journal"], name, "与结算单的摘要不符", "differs from its statement")
     try:
         unzip = zlib.decompressobj(31)
-        text = unzip.decompress(data) + unzip.flush()
+        text = unzip.decompress(data, MAX_JOURNAL_BYTES)
     except zlib.error as error:
         raise Broken(name, "无法解压", "cannot be decompressed") from error
     good = unzip.eof and not unzip.unused_data and text.endswith(b"\n")

@@ -7,9 +7,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from admin.acceptance.report import decode_report, encode_report
+from admin.acceptance.documents.arithmetic import check_sums
+from admin.acceptance.report import Verdict, decode_report, encode_report
 from admin.acceptance.shares import percent
+from node.errors import IntegrityFailure
 from tests.acceptance_reports import sample_project, sample_report
 
 
@@ -36,3 +39,11 @@ def test_missing_margin_keeps_its_sign() -> None:
     assert percent(-1, 50_000) == "0.00"
     assert percent(-2_500, 50_000) == "-5.00"
     assert percent(1, 0) == "0.00"
+
+
+def test_papers_take_a_report_without_a_secondary_node() -> None:
+    report = sample_report()
+    sync = Verdict("sync", -1, 5_000, -5_000, "-100.00", "missed")
+    check_sums(replace(report, state="missed", verdicts=(*report.verdicts[:2], sync)))
+    with pytest.raises(IntegrityFailure):
+        check_sums(replace(report, verdicts=(*report.verdicts[:2], replace(sync, state="met"))))

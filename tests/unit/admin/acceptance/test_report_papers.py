@@ -200,7 +200,7 @@ def test_a_node_without_any_traffic_has_papers_too() -> None:
     verdicts = tuple(
         replace(one, value=value, margin=margin, state="missed")
         for one, value, margin in zip(
-            report.verdicts, (0, 0, -1), (-300_000, -50_000, 5_001), strict=True
+            report.verdicts, (0, 0, -1), (-300_000, -50_000, -5_000), strict=True
         )
     )
     empty = replace(
