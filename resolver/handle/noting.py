@@ -36,7 +36,7 @@ def note_answered(exchange: Exchange, reply: bytes, note: Note) -> None:
     if asked is None:
         return
     subject = exchange.subject
-    if reply[_RESPONSE_CODE] == _BUSY:  # because it could not be signed now
+    if not subject or reply[_RESPONSE_CODE] == _BUSY:  # because it could not be signed now
         subject = subject_part(Outcome.FAILED, _key(asked))
     note(NotedLookUp(subject, _actor(exchange)))
 

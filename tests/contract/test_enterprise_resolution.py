@@ -23,6 +23,7 @@ from admin.link_certificate_files import (
     link_files,
 )
 from node.domain.handle_value import HandleValue
+from node.domain.resolution_event import Outcome
 from node.errors import (
     IntegrityFailure,
     InvalidInput,
@@ -32,7 +33,7 @@ from node.errors import (
     Unavailable,
     XibiaoError,
 )
-from sync.enterprise_resolution import EnterpriseResolution, NodeCondition, Resolved
+from sync.enterprise_resolution import Caller, EnterpriseResolution, NodeCondition, Resolved
 from sync.enterprise_server import SERVICE_NAME, EnterpriseServer
 from sync.link_identity import LinkFiles
 from sync.proto.idlink.v1 import enterprise_resolution_pb2 as pb
@@ -54,6 +55,7 @@ class FakeResolver:
     """Answers alike, or raises; `asked` tells the questions."""
 
     values: tuple[HandleValue, ...] = VALUES
+    status: str = "active"
     fails_with: Exception | None = None
     asked: list[tuple[str, Sequence[int], Sequence[str]]] = field(default_factory=list)
 
@@ -63,7 +65,7 @@ class FakeResolver:
         self.asked.append((identifier, indexes, types))
         if self.fails_with is not None:
             raise self.fails_with
-        return Resolved(identifier.upper(), "active", 7, self.values)
+        return Resolved(identifier.upper(), self.status, 7, self.values)
 
     async def condition(self) -> NodeCondition:
         return NodeCondition("normal", 12, 34)
@@ -71,14 +73,22 @@ class FakeResolver:
 
 @asynccontextmanager
 async def server(
-    resolver: FakeResolver, folder: Path | None = None
+    resolver: FakeResolver,
+    folder: Path | None = None,
+    noted: list[tuple[Outcome, str, Caller]] | None = None,
 ) -> AsyncIterator[EnterpriseServer]:
     """Open the face; with a folder of certificates only the secondary node's key is let in."""
     security = None
     if folder is not None:
         pins = {link_files(folder, SECONDARY).read().pin: ""}
         security = secured(link_files(folder, NODE).read(), pins)
-    service = EnterpriseResolution(resolver, software="xibiao test", now_ms=lambda: NOW_S * 1000)
+    kept = [] if noted is None else noted
+    service = EnterpriseResolution(
+        resolver,
+        software="xibiao test",
+        now_ms=lambda: NOW_S * 1000,
+        note=lambda outcome, identifier, caller: kept.append((outcome, identifier, caller)),
+    )
     guard = TransportGuard(security, lambda: int(datetime.now(UTC).timestamp() * 1000))
     opened = await EnterpriseServer.start(service, guard, "127.0.0.1:0")
     try:
@@ -110,6 +120,28 @@ async def test_a_record_is_shown_with_the_values_asked_for() -> None:
         (2, "note", b"\xff\x00", 30, 0),
         (3, "old", b"", 0, 0),
     ]
+
+
+async def test_each_look_up_is_noted_with_its_outcome_and_caller() -> None:
+    resolver, noted = FakeResolver(), list[tuple[Outcome, str, Caller]]()
+    async with server(resolver, noted=noted) as face:
+        for error in (
+            None,
+            NotFound(),
+            NotFound(code="not_responsible"),
+            MalformedIdentifier(),
+            Unavailable(),
+        ):
+            resolver.fails_with = error
+            await resolved(face.address, pb.ResolveRequest(identifier="88.1/a"))
+        resolver.fails_with, resolver.values, resolver.status = None, (), "suspended"
+        await resolved(face.address, pb.ResolveRequest(identifier="88.1/a"))
+        await resolved(face.address, pb.ResolveRequest(identifier="88.1/a", indexes=[9]))
+        await resolved(face.address, pb.ResolveRequest(identifier="x" * 3_000))
+    assert [outcome.label for outcome, _, _ in noted] == [
+        "found", "absent", "absent", "malformed", "failed", "status", "absent", "malformed"
+    ]  # fmt: skip
+    assert noted[0][1:] == ("88.1/a", Caller("127.0.0.1"))
 
 
 async def test_values_nobody_has_are_told_apart_from_a_record_without_any() -> None:

@@ -73,6 +73,24 @@ async def test_one_connection_answers_request_after_request(
     assert node.server.asked == []
 
 
+async def test_each_answer_is_noted(node: Listeners, opened: list[Client]) -> None:
+    client = await connect(node, opened)
+    for message, noted in (
+        (resolution("1/A"), "handle_tcp found 1/A"),
+        (resolution("1/A"), "handle_tcp found 1/A"),
+        (resolution("1/B"), "handle_tcp absent 1/B"),
+        (resolution("1/A", flags=NOT_PLAIN), "handle_tcp denied asked handle:1:X"),
+    ):
+        await client.ask(message)
+        assert node.noted.told() == [noted]
+    client.send(resolution("1/A") + resolution("1/A")[:30])
+    await client.receive()
+    client.send(resolution("1/A")[30:])
+    await client.receive()
+    noted_clients = [event.client.address for event in node.noted.take()]
+    assert noted_clients == [bytes((127, 0, 0, 1))] * 2
+
+
 async def test_pipelined_requests_of_all_kinds_are_answered_in_order(
     node: Listeners, opened: list[Client]
 ) -> None:

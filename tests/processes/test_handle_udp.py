@@ -89,6 +89,32 @@ async def test_miss_hit_and_absence_are_answered_without_the_server(
     assert (counts.store, counts.memory, counts.absent) == (1, 1, 1)
 
 
+async def test_each_answer_is_noted_and_nothing_else(node: Listeners, client: Client) -> None:
+    for message, noted in (
+        (resolution("1/A"), "handle_udp found 1/A"),
+        (resolution("1/A"), "handle_udp found 1/A"),
+        (resolution("1/A", indexes=[5]), "handle_udp absent 1/A"),
+        (resolution("1/A", indexes=[5]), "handle_udp absent 1/A"),
+        (resolution("1/B"), "handle_udp absent 1/B"),
+        (resolution("1/A", flags=NOT_PLAIN), "handle_udp denied asked handle:1:X"),
+    ):
+        await client.ask(message)
+        assert node.noted.told() == [noted]
+    node.store.change("1/A", status="suspended")
+    await node.lookup.follower.poll()
+    await client.ask(resolution("1/A"))
+    (event,) = node.noted.take()
+    assert (event.outcome.label, event.client.address) == ("status", bytes((127, 0, 0, 1)))
+    # A datagram that is no message, and an answer that is too long to be sent.
+    client.send(b"junk")
+    question = request(2, text("/"))
+    node.server.replies[question] = [answered(request(1, bytes(LONGEST_DATAGRAM_REPLY_BYTES)))]
+    client.send(question)
+    await node.server.has_been_asked(2)
+    await client.ask(resolution("1/A"))
+    assert node.noted.told() == ["handle_udp status 1/A"]
+
+
 async def test_handle_is_repeated_as_it_was_asked_for(client: Client) -> None:
     assert body_of(await client.ask(resolution("1/a"))).startswith(text("1/a"))
 
@@ -191,6 +217,7 @@ async def test_packets_in_any_order_and_repeated_make_one_request(
     client.send(third, first, first, third, second)
     assert body_of(await client.receive()) == b"done"
     assert [asked for asked, _ in node.server.asked] == [message]
+    assert len(node.noted.take()) == 1
 
 
 async def test_what_is_no_packet_of_a_message_is_dropped(node: Listeners, client: Client) -> None:
@@ -220,7 +247,12 @@ async def test_network_that_had_its_share_is_not_answered_and_others_are() -> No
         for _ in range(50):
             assert header_of(await trusted.receive()).code == 1
         assert header_of(await beside.ask(resolution("1/A"))).code == 1
-        assert 0 < flood.count_waiting_bytes() <= 2_000
+        sent_bytes = flood.count_waiting_bytes()
+        assert 0 < sent_bytes <= 2_000
+        answers = sent_bytes // len(await beside.ask(resolution("1/A")))
+        noted = [event.client.address for event in node.noted.take()]
+        assert noted.count(bytes((127, 0, 0, 7))) == answers
+        assert noted.count(bytes((127, 0, 2, 7))) == 50
         assert node.counts.udp_limited > 180
         for client in (flood, beside, trusted):
             client.socket.close()

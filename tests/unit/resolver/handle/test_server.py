@@ -784,8 +784,10 @@ async def test_no_message_makes_the_server_raise_or_keep_silent(
         data[position % len(data)] = value
     message = bytes(data[: len(data) - cut])
     connection = place.udp if transport == "udp" else place.tcp
+    place.noted.clear()
     replies = await place.raw(message, connection)
     assert replies
+    assert len(place.noted) <= 1
     for reply in replies:
         if not reply[2] & EnvelopeFlag.ENCRYPTED:
             messages.decode(reply)
