@@ -1,7 +1,8 @@
 """Runs benches: `python -m loadtest.bench P1 P6`; without names all of them, in order.
 
-Invariants: a bench is found by its module `p<number>_….py`; one that gives no figure is reported
-and the others still run; the exit status is 1 when one gave no figure, never for a low figure.
+Invariants: a bench is found by its module, `p<number>_….py` or `t<number>_….py`; one that gives no
+figure is reported and the others still run; the exit status is 1 when one gave no figure, never for
+a low figure.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from tests.server_process import ServerFailed
 
 
 def discover() -> dict[str, Bench]:
-    """Import every module `p…_….py` of the package and give its BENCH, by id, in module order."""
+    """Import the modules of benches in the package and give each BENCH, by id, in module order."""
     names = sorted(module.name for module in pkgutil.iter_modules(loadtest.bench.__path__))
     modules = [
         importlib.import_module(f"loadtest.bench.{name}")
         for name in names
-        if name[:1] == "p" and name[1:].partition("_")[0].isdigit()
+        if name[:1] in ("p", "t") and name[1:].partition("_")[0].isdigit()
     ]
     benches: list[Bench] = [module.BENCH for module in modules]
     return {bench.id: bench for bench in benches}

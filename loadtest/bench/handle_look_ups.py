@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from loadtest.bench.processes import (
     pinned,
     run_to_end,
 )
-from loadtest.bench.registered_data import SMALL, registered_records
+from loadtest.bench.registered_data import SMALL, Registered, registered_records
 from tests.server_process import find_program
 
 HANDLES = 20_000
@@ -40,6 +40,15 @@ _SETTINGS = {
     # The limit on answers over UDP stays in force, but one client who asks for all keeps below.
     "XIBIAO_HANDLE__UDP_RATE": "4GiB",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class HandleRate:
+    """What the generator found; `server_cores` is the measured program's."""
+
+    answers_per_s: float
+    server_cores: float
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +76,28 @@ class Workshop:
             run_to_end([compiler, "-O2", "-o", str(program), str(source)])
         return str(program)
 
-    def load(self, transport: str, port: int, pid: int) -> Sample:
-        """Load a server and give the answers/s."""
+    def warm(self, registered: Registered, *nodes: NodeProcess) -> list[bytes]:
+        """Choose HANDLES, ask nodes for each once, and give the answers of the last."""
+        asked = [resolution(path[1:], INDEXES) for path in registered.paths(HANDLES)]
+        write_messages(self.place / "requests", asked)
+        answers: list[bytes] = []
+        for node in nodes:
+            answers = ask_once(node.handle_port, asked)
+        return answers
+
+    def load(self, transport: str, port: int, pid: int, *, seconds: float = SECONDS) -> HandleRate:
+        """Load a server and give what came of it."""
         meter = CoreMeter([pid])
         requests = str(self.place / "requests")
-        load = [self.program("handle_load"), transport, str(port), requests, str(SECONDS)]
+        load = [self.program("handle_load"), transport, str(port), requests, str(seconds)]
         report = json.loads(run_to_end(pinned(LOAD_CORE, load)))
         cores = meter.cores()
         if report["wrong"] or report["lost"] > MOST_LOST * report["answered"]:
             raise BenchFailed(f"handle_load: {report}")
         each_us = cores * report["seconds"] / report["answered"] * 1e6
-        return Sample(
+        return HandleRate(
             report["answered"] / report["seconds"],
+            cores,
             f"p50 {report['p50_us']} µs, p99 {report['p99_us']} µs, {report['lost']} lost, "
             f"server {cores:.2f} cores, {each_us:.2f} µs each, load {report['cores']:.2f} cores",
         )
@@ -89,29 +108,35 @@ def compare(transport: str, ceiling: Callable[[Workshop], list[str]]) -> Compari
     with (
         registered_records(SMALL) as registered,
         TemporaryDirectory(prefix="xibiao-bench-handle-") as directory,
-        NodeProcess(
-            registered.site,
-            roles="api,resolver",
-            database=registered.url,
-            core=SERVER_CORE,
-            settings=_SETTINGS,
-        ) as node,
+        warm_node(registered, {}) as node,
     ):
         workshop = Workshop(Path(directory))
-        asked = [resolution(path[1:], INDEXES) for path in registered.paths(HANDLES)]
-        write_messages(workshop.place / "requests", asked)
-        answers = sorted(ask_once(node.handle_port, asked), key=len)
+        answers = sorted(workshop.warm(registered, node), key=len)
         median = answers[len(answers) // 2]
         write_messages(workshop.answer, [median])
         write_messages(workshop.datagrams, packets(median))
 
-        def product() -> Sample:
-            return workshop.load(transport, node.handle_port, node.pid)
+        def measured(port: int, pid: int) -> Sample:
+            rate = workshop.load(transport, port, pid)
+            return Sample(rate.answers_per_s, rate.note)
 
         with _running(ceiling(workshop)) as (port, pid):
             return interleave(
-                product, lambda: workshop.load(transport, port, pid), unit="answers/s"
+                lambda: measured(node.handle_port, node.pid),
+                lambda: measured(port, pid),
+                unit="answers/s",
             )
+
+
+def warm_node(registered: Registered, settings: Mapping[str, str]) -> NodeProcess:
+    """Give a node for `Workshop.warm`, with further settings."""
+    return NodeProcess(
+        registered.site,
+        roles="api,resolver",
+        database=registered.url,
+        core=SERVER_CORE,
+        settings=_SETTINGS | dict(settings),
+    )
 
 
 @contextmanager
