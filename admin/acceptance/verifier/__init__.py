@@ -21,6 +21,7 @@ PARTS = (
     "receipts",
     "counting_rules",
     "statements",
+    "leaves",
     "lookup_counts",
     "registrations",
     "synchronisation",

@@ -16,7 +16,8 @@ from admin.acceptance.verifier.bundle_files import (
     check_files,
 )
 from admin.acceptance.verifier.counting_rules import read_rules
-from admin.acceptance.verifier.faults import Broken, Fault, Faults, require, strict_json
+from admin.acceptance.verifier.faults import Broken, Fault, Faults, require
+from admin.acceptance.verifier.leaves import read_leaves
 from admin.acceptance.verifier.log_tree import CHECKPOINT, TreeHead, read_head, read_log
 from admin.acceptance.verifier.lookup_counts import LookupCounts
 from admin.acceptance.verifier.notes import POLICY, Policy, parse_policy, read_signed
@@ -34,7 +35,6 @@ from admin.acceptance.verifier.registrations import (
     count_registrations,
     read_changes,
     read_exclusions,
-    unix_ms,
 )
 from admin.acceptance.verifier.report_check import (
     REPORT,
@@ -46,7 +46,7 @@ from admin.acceptance.verifier.report_check import (
     read_report,
 )
 from admin.acceptance.verifier.sample_check import check_sample
-from admin.acceptance.verifier.statements import entry_file, read_statements
+from admin.acceptance.verifier.statements import read_statements
 from admin.acceptance.verifier.synchronisation import count_lag
 
 OK, FOUND, TROUBLE = 0, 1, 2
@@ -103,7 +103,7 @@ class Verification:
             return  # Figures of evidence that was changed after signing would say nothing.
         head = read_head(files.read(CHECKPOINT), policy, faults)
         log = read_log(files, head, faults)
-        leaves = self._leaves(log.entries)
+        leaves = read_leaves(log.entries, faults)
         receipt = read_receipt(files, policy, log, faults)
         rules = read_rules(files, faults)
         report = read_report(files, policy.log, faults)
@@ -119,7 +119,7 @@ class Verification:
                 used.append(version)
             counts.take(statement)
         faults.reading = CHECKPOINT
-        found = read_changes(leaves, faults)
+        found = read_changes(leaves)
         excluded = read_exclusions(files, found, faults)
         as_of = leaves[-1]["at"] if leaves else ""
         sync, oldest_ms = count_lag(files, found, faults)
@@ -173,17 +173,6 @@ class Verification:
         for line, name in zip(lines[2:], (MANIFEST, PAPERS)):
             if line != f"{files.digest(name)}  {name}":
                 self.faults.add(name, "与签名文本不符", "is not the one that was signed")
-
-    def _leaves(self, entries: list[bytes]) -> list[dict[str, Any]]:
-        leaves = []
-        for index, entry in enumerate(entries):
-            if not index % 256:
-                self.faults.reading = entry_file(index)
-            leaf = strict_json(entry, self.faults.reading)
-            unix_ms(leaf["at"])
-            require(isinstance(leaf["kind"], str), self.faults.reading, "条目有误", "a bad leaf")
-            leaves.append(leaf)
-        return leaves
 
     def _open(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections import Counter
 from typing import Any, NamedTuple
 
 from admin.acceptance.verifier.bundle_files import BundleFiles
@@ -32,16 +33,16 @@ class Registered(NamedTuple):
 
     holders: dict[str, Holder]
     last: dict[str, str]
-    events: list[tuple[str, str, str]]
+    events: Counter[tuple[str, str, str]]
     changes: int
     leaf_times: list[tuple[int, int]]
 
 
-def read_changes(leaves: list[dict[str, Any]], faults: Faults) -> Registered:
-    """Walk over the leaves once; raises Broken for one that is malformed."""
+def read_changes(leaves: list[dict[str, Any]]) -> Registered:
+    """Walk over the leaves once."""
     holders: dict[str, Holder] = {}
     last: dict[str, str] = {}
-    events: list[tuple[str, str, str]] = []
+    events: Counter[tuple[str, str, str]] = Counter()
     changes, times = 0, []
     days: dict[str, str] = {}
     for index, leaf in enumerate(leaves):
@@ -49,10 +50,10 @@ def read_changes(leaves: list[dict[str, Any]], faults: Faults) -> Registered:
         if kind not in CHANGE_KINDS:
             continue
         tag, at = leaf["id_tag"], leaf["at"]
-        times.append((index, unix_ms(at)))
+        times.append((index, leaf["at_ms"]))
         if kind == "register":
             day = days.get(at[:13]) or days.setdefault(at[:13], beijing_day(at))
-            events.append((day, leaf["class"], leaf["source"]))
+            events[day, leaf["class"], leaf["source"]] += 1
             if tag not in holders:
                 holder = Holder(index, day, leaf["class"], leaf["source"], leaf["test"])
                 holders[tag] = holder
@@ -85,7 +86,7 @@ def count_registrations(
     tables: dict[str, dict[str, list[int]]] = {"by_day": {}, "by_class": {}, "by_source": {}}
     total = [0, 0, 0, 0]
     steps = {
-        "duplicates": len(found.events) - len(found.holders),
+        "duplicates": sum(found.events.values()) - len(found.holders),
         "test": 0,
         "revoked": 0,
         "placeholder": 0,
@@ -93,10 +94,10 @@ def count_registrations(
         "refused_by_peer": 0,
         "unacknowledged": 0,
     }
-    for day, object_class, source in found.events:
-        for table, key in zip(tables.values(), (day, object_class, source)):
-            table.setdefault(key, [0, 0, 0, 0])[0] += 1
-        total[0] += 1
+    for keys, number in found.events.items():
+        for table, key in zip(tables.values(), keys):
+            table.setdefault(key, [0, 0, 0, 0])[0] += number
+        total[0] += number
     for tag, holder in found.holders.items():
         step = _deduction(holder, found.last[tag], excluded, receipt)
         depth = 4 if step is None else 3 if step in ("refused_by_peer", "unacknowledged") else 2
