@@ -19,6 +19,7 @@ what it must, and in the end counts in the database and runs `xibiao audit`. Fro
 - `handle_fuzz_trial`              bent messages by the million over UDP and TCP
 - `handle_flood`, `handle_flood_trial`                 forged sources, and real clients beside
 - `handle_patience_trial`          half-sent messages, silent and lying connections
+- `look_up_load`, `tally_kill_trial`   what is noted of look-ups when the node dies
 - `__main__`          `python -m loadtest.trials import --rows 300000 --backend postgresql`
 
 Invariants: the same seed makes the same files, moments and choices; every trial works in a

@@ -24,6 +24,7 @@ from loadtest.trials.import_trial import import_trial
 from loadtest.trials.kill_trial import database_kill_trial, kill_trial
 from loadtest.trials.redis_trial import redis_trial
 from loadtest.trials.stores import Stores
+from loadtest.trials.tally_kill_trial import DEATHS, tally_kill_trial
 from tests.postgres_server import DURABLE, PostgresServer
 from tests.redis_process import RedisServer
 from tests.server_process import ServerFailed
@@ -81,7 +82,11 @@ def _handle_patience(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
     return handle_patience_trial(ground.place, ground.stores, rows=rows, seed=seed)
 
 
-# The rows of a trial at full size (idempotency: requests; handle-…: datagrams).
+def _tally_kill(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
+    return tally_kill_trial(ground.place, ground.stores, seed=seed, deaths=rows)
+
+
+# The rows of a trial at full size (idempotency: requests; handle-…: datagrams; tally-kill: deaths).
 TRIALS: dict[str, tuple[Trial, int]] = {
     "import": (_import, 300_000),
     "kill": (_kill, 300_000),
@@ -91,6 +96,7 @@ TRIALS: dict[str, tuple[Trial, int]] = {
     "handle-fuzz": (_handle_fuzz, 10_000_000),
     "handle-flood": (_handle_flood, 4_000_000),
     "handle-patience": (_handle_patience, 10_000),
+    "tally-kill": (_tally_kill, DEATHS),
 }
 BACKENDS = ("sqlite", "postgresql")
 
