@@ -177,6 +177,12 @@ class Ledger:
             await sync_queries.put_cosignature(scope, self.peer, size, line, at)
             await sync_queries.put_position(scope, replace(before, cosigned_size=size, heard_at=at))
 
+    async def kept_cosignature(self) -> int:
+        """Return the greatest size whose checkpoint bears the peer's cosignature here; 0: none."""
+        async with self._database.read() as scope:
+            size, _ = await sync_queries.last_cosignature(scope, self.peer)
+        return size
+
     async def oldest_unacknowledged_ms(self, acked_size: int) -> int:
         """Return when the first change the peer lacks was accepted, ms since 1970; 0: none."""
         async with self._database.read() as scope:

@@ -148,6 +148,7 @@ class Relay:
             self._settings,
             acked_size=position.acked_size,
             cosigned_size=position.cosigned_size,
+            kept_size=await self._ledger.kept_cosignature(),
         )
         self._session = session
         waiting = WaitingItems(link, self._ledger)

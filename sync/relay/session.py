@@ -66,6 +66,7 @@ class Session:
         *,
         acked_size: int,
         cosigned_size: int,
+        kept_size: int,
     ) -> None:
         self._link = link
         self._ledger = ledger
@@ -75,6 +76,7 @@ class Session:
         self._limit = min(settings.batch, link.capabilities.max_batch)
         self._pace = Pace(self._limit * link.capabilities.window, settings.answer_timeout_s)
         self._cosigned_size = cosigned_size
+        self._kept_size = kept_size
         self._offered: LogState | None = None
         self._offered_s = 0.0
         self._moved = asyncio.Event()
@@ -171,7 +173,9 @@ class Session:
     def _is_to_be_cosigned(self, state: LogState) -> bool:
         if not self._link.capabilities.holds_log or not state.checkpoint:
             return False
-        if self._offered is not None or state.size <= self._cosigned_size:
+        # Also what was cosigned already, when the answer was lost: then the line is not here.
+        known_size = min(self._cosigned_size, self._kept_size)
+        if self._offered is not None or state.size <= known_size:
             return False
         return time.monotonic() - self._offered_s >= self._settings.cosign_interval_s
 
@@ -243,7 +247,7 @@ class Session:
                 line = answer.line.rstrip(b"\n") + b"\n"
                 self._require_cosignature(offered, line)
                 await self._ledger.cosigned(offered.size, line)
-                self._cosigned_size = offered.size
+                self._cosigned_size = self._kept_size = offered.size
             case CheckpointCode.STALE_OLD_SIZE | CheckpointCode.AHEAD:
                 # A lost answer, or leaves still on their way: offer again from where it is.
                 self._cosigned_size = min(answer.size, self._window.acked_size)

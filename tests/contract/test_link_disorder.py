@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from node.storage import log_queries, sync_queries
 from sync.secondary.faults import Script, parse_script
 from tests.link import Pair, link_at, until
 
@@ -51,6 +52,25 @@ async def test_a_peer_that_goes_back_under_an_idle_session_gets_the_rest_again(
         async def is_known() -> bool:
             return "peer_rolled_back" in await pair.alarms()
 
+        async def is_mended() -> bool:
+            return await pair.held_records() == await pair.own_records()
+
         await until(is_known)
-        await pair.in_step()
-        assert await pair.held_records() == await pair.own_records()
+        await until(is_mended)
+
+
+async def test_a_cosignature_whose_answer_was_lost_is_asked_for_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/xibiao.db"
+    async with link_at(url, tmp_path / "peer", redial_s=0.01) as pair:
+        # The batch is answered; the checkpoint is cosigned, and the session breaks.
+        script = '[[fault]]\nkind = "fail"\ncall = "SyncLog"\nafter = 1\ntimes = 1'
+        pair.faults.play(parse_script(script))
+        await pair.register_and_log(range(LOTS))
+
+        async def is_published() -> bool:
+            async with pair.register.database.read() as scope:
+                size = (await log_queries.state(scope)).size
+                return bool(await sync_queries.cosignatures(scope, size))
+
+        await until(is_published)
+        assert ended_sessions(pair) > 0
