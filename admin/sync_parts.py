@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import structlog
 
-from admin.node_particulars import Particulars
+from admin.counting_parts import tally_folder
+from admin.day_figures import DayFigures
+from admin.node_particulars import Particulars, report_prefix
 from admin.parts import Clock, Register
 from admin.snms_parts import build_snms_peer, speaks_snms
 from node.config import Config, Sync
@@ -67,6 +70,13 @@ def build_link(config: Config, register: Register, clock: Clock, version: str) -
         templates=lambda: register.directory.now.templates.templates(),
         obedience=RegisterObedience(register, clock),
         particulars=Particulars(config, register.directory).now,
+        figures=DayFigures(
+            register.database,
+            tally_folder(config),
+            clock,
+            partial(report_prefix, settings, register.directory),
+            counts=config.tally.enabled,
+        ),
     )
     is_snms = speaks_snms(config)
     credentials = None if is_snms else _credentials(settings, clock)

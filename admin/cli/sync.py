@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -101,6 +102,25 @@ def directive(
         found = client.post(f"{SYNC}/directives/{number}", dict[str, object], body=[body])
     click.echo(msgspec.json.encode(found).decode())
     return OK
+
+
+@sync.command(epilog=EXIT_CODES)
+@click.argument("kind")
+@node_option
+@click.pass_obj
+def evidence(surroundings: Surroundings, *, kind: str, node: str | None) -> int:
+    """输出告警的证据,如相互矛盾的两份检查点 / Print what proves an alarm, e.g. two checkpoints.
+
+    没有该告警时退出码为 1。
+    The exit code is 1 when no such alarm stands.
+    """
+    with connect(surroundings, node) as client:
+        found = client.get(SYNC, dict[str, object])
+    for alarm in cast("list[dict[str, object]]", found["alarms"]):
+        if alarm["kind"] == kind:
+            click.echo(b64decode(str(alarm["evidence"])), nl=False)
+            return OK
+    return FINDING
 
 
 @sync.command(epilog=EXIT_CODES)

@@ -71,9 +71,10 @@ class Reconciler:
             failure = msgspec.json.encode({"failed": error.code, "reason": str(error)}).decode()
             await self._ledger.finish_comparison(replace(asked, details=failure))
             raise
-        await self._ledger.finish_comparison(result)
         if result.differences == result.mended:
+            # Before it is finished: whoever waits for that finds no alarm about what is mended.
             await self._ledger.clear_alarms(ROLLED_BACK)
+        await self._ledger.finish_comparison(result)
 
     async def compare(self, asked: Reconciliation) -> Reconciliation:
         """Compare and mend; return the result."""
