@@ -1,7 +1,7 @@
-"""What happens to an installation during a soak, at moments drawn from a seed.
+"""Does to a site what the schedule says; a fault is over when what it hit works again.
 
-Invariants: whatever a fault stopped is running again when the fault is over; faults follow each
-other, so that what is broken is known; the same seed gives the same faults in the same order.
+Invariants: processes are only killed, the supervisor starts them; databases and the frozen peer are
+brought back here, whatever happens in between.
 """
 
 from __future__ import annotations
@@ -9,96 +9,101 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 from loadtest.acceptance.link_files import SECONDARY
 from loadtest.acceptance.production_site import ProductionSite
+from loadtest.soak.fault_schedule import (
+    CONNECTIONS_CUT,
+    DATABASE_KILLED,
+    FREEZE,
+    KILL,
+    REDIS_DOWN,
+    REDIS_WIPED,
+    Fault,
+)
+from loadtest.soak.supervisor import Supervisor
 
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 8.0, 30.0
-_STOPPED_S = 6.0
-_DOWN_S = 1.0
-# One resolver is spared, as a plant would have a second one to answer meanwhile.
-_VICTIMS = ("api", "resolver-2", "sequencer", "importer", "relay", "tally", SECONDARY)
-_CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}';"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One kind of fault; `kills`: a process of the site dies by it."""
-
-    name: str
-    happen: Callable[[], None]
-    kills: bool
+UP_WITHIN_S = 120.0
+_BACKENDS = "SELECT pid FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid();"
+_ROUNDS_OF_CUTS, _BETWEEN_CUTS_S = 5, 1.0
 
 
-def faults_of(site: ProductionSite, sleep: Callable[[float], None] = time.sleep) -> list[Fault]:
-    """Return the faults that can happen to a site."""
+class Breaker:
+    """Breaks a site; `happen` is for one thread."""
 
-    def kill(name: str) -> Callable[[], None]:
-        def happen() -> None:
-            site.processes[name].kill()
-            sleep(_DOWN_S)
-            site.processes[name].start()
+    def __init__(
+        self, site: ProductionSite, supervisor: Supervisor, seed: int, over: threading.Event
+    ) -> None:
+        self._site = site
+        self._supervisor = supervisor
+        self._chance = random.Random(f"{seed}/cuts")
+        self._over = over
+        self._ways: Mapping[str, Callable[[Fault], str]] = {
+            KILL: self._kill,
+            REDIS_DOWN: self._redis_down,
+            REDIS_WIPED: self._redis_wiped,
+            CONNECTIONS_CUT: self._cut_connections,
+            FREEZE: self._freeze,
+            DATABASE_KILLED: self._kill_database,
+        }
 
-        return happen
+    def happen(self, fault: Fault) -> str:
+        """Do it, wait until everything runs again, and say what there is to say.
 
-    def stop_peer() -> None:
-        pid = site.processes[SECONDARY].pid
+        Raises ServerFailed or BenchFailed when something did not come back.
+        """
+        said = self._ways[fault.kind](fault)
+        if not self._supervisor.wait_until_up(UP_WITHIN_S):
+            said += f" 未能恢复 not all is up after {UP_WITHIN_S:.0f} s"
+        return said
+
+    def _kill(self, fault: Fault) -> str:
+        self._supervisor.kill(fault.target)
+        return ""
+
+    def _redis_down(self, fault: Fault) -> str:
+        self._site.redis.stop()
+        try:
+            self._over.wait(fault.seconds)
+        finally:
+            self._site.redis.start()
+        return ""
+
+    def _redis_wiped(self, _: Fault) -> str:
+        self._site.redis.flush()
+        return ""
+
+    def _cut_connections(self, _: Fault) -> str:
+        """Cut every third connection or so, several times."""
+        cut = 0
+        for _number in range(_ROUNDS_OF_CUTS):
+            pids = [int(row[0]) for row in self._site.query(_BACKENDS.format(name=self._database))]
+            chosen = [pid for pid in pids if self._chance.random() < 1 / 3]
+            if chosen:
+                ended = ", ".join(f"pg_terminate_backend({pid})" for pid in chosen)
+                self._site.query(f"SELECT {ended};")
+            cut += len(chosen)
+            self._over.wait(_BETWEEN_CUTS_S)
+        return f"{cut} 个连接 connections"
+
+    def _freeze(self, fault: Fault) -> str:
+        pid = self._site.processes[SECONDARY].pid
         os.kill(pid, signal.SIGSTOP)
         try:
-            sleep(_STOPPED_S)
+            self._over.wait(fault.seconds)
         finally:
             os.kill(pid, signal.SIGCONT)
+        return ""
 
-    def kill_redis() -> None:
-        site.redis.stop()
-        sleep(_DOWN_S)
-        site.redis.start()
+    def _kill_database(self, _: Fault) -> str:
+        self._site.postgres.kill()
+        began = time.monotonic()
+        self._site.postgres.start()
+        return f"{time.monotonic() - began:.1f} s 后恢复 recovered"
 
-    def pause_redis() -> None:
-        site.redis.pause()
-        try:
-            sleep(_DOWN_S)
-        finally:
-            site.redis.resume()
-
-    def cut_connections() -> None:
-        site.postgres.execute(_CUT.format(name=site.database))
-
-    killed = [
-        Fault(f"kill -9 {name}", kill(name), True) for name in _VICTIMS if name in site.processes
-    ]
-    return [
-        *killed,
-        Fault("SIGSTOP secondary", stop_peer, False),
-        Fault("kill -9 redis", kill_redis, False),
-        Fault("pause redis", pause_redis, False),
-        Fault("FLUSHALL redis", site.redis.flush, False),
-        Fault("cut connections of PostgreSQL", cut_connections, False),
-    ]
-
-
-def schedule(
-    faults: list[Fault], chance: random.Random, *, seconds: float
-) -> Iterator[tuple[float, Fault]]:
-    """Yield (pause before it in s, fault): every kind once in each round, in a drawn order.
-
-    In the second half of `seconds` only faults that kill no process of the node.
-    """
-    at = 0.0
-    while at < seconds:
-        allowed = [f for f in faults if at < seconds / 2 or not f.kills]
-        chance.shuffle(allowed)
-        for fault in allowed:
-            pause_s = chance.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S)
-            at += pause_s
-            if at >= seconds or (fault.kills and at >= seconds / 2):
-                break
-            yield pause_s, fault
-
-
-def counted(happened: list[str]) -> Mapping[str, int]:
-    """Return how often each fault happened."""
-    return {name: happened.count(name) for name in dict.fromkeys(happened)}
+    @property
+    def _database(self) -> str:
+        return self._site.database

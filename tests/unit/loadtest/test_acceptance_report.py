@@ -1,9 +1,8 @@
-"""What an acceptance run draws and judges: seconds, lags, charts, memory, faults of a soak."""
+"""What an acceptance run draws and judges: seconds, lags, charts, memory."""
 
 from __future__ import annotations
 
 import json
-import random
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,6 @@ from loadtest.acceptance.report_page import report_object, report_page
 from loadtest.acceptance.run import RunResult, lag_finding, load_finding
 from loadtest.acceptance.sampling import MemorySample, growth
 from loadtest.acceptance.timeline import Lag, Timeline, percentiles, read_timeline
-from loadtest.soak.faults import Fault, schedule
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -100,13 +98,3 @@ def test_the_report_says_what_failed_in_both_languages(tmp_path: Path) -> None:
     assert report_object(result, NOW)["ok"] is False
     result.findings = result.findings[:1]
     assert "未通过" not in report_page(result, NOW, "machine", "commit")
-
-
-def test_faults_that_kill_end_with_the_first_half() -> None:
-    faults = [Fault("kill", lambda: None, True), Fault("wipe", lambda: None, False)]
-    at, later = 0.0, []
-    for pause_s, fault in schedule(faults, random.Random(3), seconds=2_000):
-        at += pause_s
-        later += [fault.name] if at >= 1_000 else []
-    assert set(later) == {"wipe"}
-    assert at < 2_000
