@@ -31,7 +31,14 @@ from node.errors import InvalidInput, Overloaded, Unavailable
 
 POSTGRESQL, SQLITE = "postgresql", "sqlite"
 _DRIVERS = {POSTGRESQL: "postgresql+asyncpg", SQLITE: "sqlite+aiosqlite"}
-_CONNECTION_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+# The last is what the driver says when the farewell of the server (57P01) has come to an idle
+# connection, and the end of the connection itself has not yet.
+_CONNECTION_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 # PostgreSQL states after which the very same transaction may simply be tried again.
 _RETRYABLE_STATES = {"40001", "40P01"}
 # Connection lost, resources short, server stopping, its disk failing, or a time-out.
@@ -320,5 +327,6 @@ def _means_unavailable(error: BaseException) -> bool:
         ConnectionError,
         TimeoutError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
     )
     return isinstance(error, lost) or isinstance(getattr(error, "orig", None), lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncpg
 import pytest
 
 from node.errors import Overloaded, Unavailable
@@ -31,5 +32,23 @@ async def test_states_of_postgresql_become_our_errors(
             async with database.write() as scope:
                 await scope.rows(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$")
         assert type(caught.value) is expected
+    finally:
+        await database.close()
+
+
+async def test_a_connection_in_the_middle_of_its_end_is_given_up_as_lost(postgres_url: str) -> None:
+    """The driver's own words for a server's farewell that came while nothing was asked."""
+    database = open_database(postgres_url)
+    try:
+        async with database.read() as scope:
+            ((before,),) = await scope.alone("SELECT pg_backend_pid()")
+        with pytest.raises(Unavailable):
+            async with database.read():
+                raise asyncpg.InternalClientError(
+                    "cannot switch to state 12; another operation (2) is in progress"
+                )
+        async with database.read() as scope:
+            ((after,),) = await scope.alone("SELECT pg_backend_pid()")
+        assert after != before
     finally:
         await database.close()
