@@ -82,8 +82,8 @@ async def newest_filing(scope: ReadScope, peer: str, kind: str) -> Filing | None
 
 
 def _filing(row: Sequence[Any]) -> Filing:
-    kind, name, revision, body, *answer = row
-    return Filing(kind, name, revision, bytes(body), *answer)
+    kind, name, revision, body, sent_at, accepted, *answer = row
+    return Filing(kind, name, revision, bytes(body), sent_at, bool(accepted), *answer)
 
 
 async def add_event(scope: WriteScope, event: NodeEvent) -> None:
