@@ -7,6 +7,7 @@ Invariants: the transcript lies in `soak-run/<date>/` as JSON lines and as text;
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -48,11 +49,21 @@ def soak(plan: SoakPlan, place: Path) -> int:
         with ProductionSite(Path(directory, "site"), resolvers=RESOLVERS, more=SETTINGS) as site:
             transcript.note("started", ", ".join(f"{n} {pid}" for n, pid in site.pids().items()))
             run = Soak(site, plan, place, data=data, tell=transcript)
-            violations = run.run()
+            try:
+                violations = run.run()
+            finally:
+                _keep_logs(site, place / "logs")
     verdict = "无违反 no violation" if not violations else f"违反 {violations} violations"
     transcript.note("verdict", verdict, violations=violations, first=run.violations[:20])
     transcript.close()
     return violations
+
+
+def _keep_logs(site: ProductionSite, place: Path) -> None:
+    """Copy what the processes wrote, which goes with the site."""
+    place.mkdir()
+    for name in site.processes:
+        shutil.copy(site.place / f"{name}.log", place)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

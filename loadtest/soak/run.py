@@ -168,11 +168,10 @@ class Soak:
     def _close(self) -> None:
         last = self.observer.look()
         self._violate(last.violations)
-        findings = [
-            *closing_findings(self.site, self.ledger, self.observer.noted, self.troubles),
-            *audit_findings(self.site),
-        ]
-        for finding in findings:
+        noted = self.observer.noted
+        for finding in closing_findings(self.site, self.ledger, noted, self.troubles):
+            self._conclude(finding)
+        for finding in audit_findings(self.site):
             self._conclude(finding)
         self._conclude_memory()
         self._conclude_load()
