@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-setup format bench trials proto lock clean
+.PHONY: help setup run test test-setup format bench trials faults-sync acceptance \
+	acceptance-smoke soak proto lock clean
 
 UV_COMPILE = uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url \
 	--python-version 3.11
@@ -31,6 +32,18 @@ bench: test-setup ## 性能测试，可选 BENCH="P1 P6" Benchmarks, all or thos
 
 trials: test-setup ## 全规模产品试验（数小时），可选 TRIALS="import kill" Trials of the product, hours
 	@.venv/bin/python -m loadtest.trials $(TRIALS)
+
+faults-sync: test-setup ## 同步链路故障矩阵全规模（数小时），可选 ROWS="F14 F19" Fault rows of the link
+	@.venv/bin/python -m loadtest.trials.fault_matrix $(ROWS)
+
+acceptance: test-setup ## 验收运行：30 万登记、5 万解析、三方对账 The acceptance run, whole
+	@.venv/bin/python -m loadtest.acceptance
+
+acceptance-smoke: test-setup ## 小规模验收运行 The acceptance run, small
+	@.venv/bin/python -m loadtest.acceptance --smoke
+
+soak: test-setup ## 长稳试验，HOURS=1 Hours of load with faults, invariants, memory
+	@.venv/bin/python -m loadtest.soak --hours $(or $(HOURS),1)
 
 proto: test-setup ## 由契约重新生成 gRPC 代码 Generate the gRPC code from the contract anew
 	.venv/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. \

@@ -9,7 +9,8 @@ being written, and a line that is cut short ends the file for readers. Lines, by
   gave it, "" when it gave none), `facts` (digest of attributes and parents after it, see
   `facts_digest`), `t` (Unix ms)
 - `replay`: a repeated request was answered; `id`, `leaf` as answered, which must be the first's
-- `unknown`: a request was given up without an answer; its identifiers (`ids`) may be there or not
+- `unknown`: a request was given up without an answer; what it asked of its identifiers (`ids`; none
+  for one that the node was to number) may be done or not
 - `resolve`: `n` resolutions over channel `ch` that ended in `out`, verified
 - `fault`: something that was answered is wrong; `what` says it
 

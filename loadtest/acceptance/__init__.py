@@ -11,6 +11,7 @@ a small one. From the bottom up:
 - `sampling`         memory of every process, second by second
 - `timeline`         rate, latency, errors and lag of every second, from what the run wrote down
 - `campaign`         the load test declared beforehand; what is claimed stays untouched by it
+- `bundle`           the evidence bundle, verified by the program in it
 - `run`              the steps of a run, and what each of them found
 - `charts`, `report_page`   the report for people
 - `__main__`         the command

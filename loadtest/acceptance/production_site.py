@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -55,7 +55,7 @@ class SiteProcess:
     def __init__(self, name: str, command: list[str], log: Path) -> None:
         self.name = name
         self._log = log
-        self._starts = 0
+        self._ready_before = 0
         self._server = ServerProcess(
             ["env", f"--chdir={CHECKOUT}", *command],
             self._is_ready,
@@ -70,7 +70,8 @@ class SiteProcess:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
-        self._starts += 1
+        # One that did not get ready must not be waited for at the next start.
+        self._ready_before = self._times_ready()
         self._server.start()
 
     def kill(self) -> None:
@@ -90,7 +91,10 @@ class SiteProcess:
         return self._log.read_text()
 
     def _is_ready(self) -> bool:
-        return len(_READY.findall(self.said())) >= self._starts
+        return self._times_ready() > self._ready_before
+
+    def _times_ready(self) -> int:
+        return len(_READY.findall(self.said())) if self._log.exists() else 0
 
 
 class ProductionSite:
@@ -163,10 +167,10 @@ class ProductionSite:
         """The file that all processes of the node read."""
         return self.place / "node.toml"
 
-    def xibiao(self, *arguments: str) -> str:
+    def xibiao(self, *arguments: str, may_end: Collection[int] = (0,)) -> str:
         """Run a command that speaks with the node; raises CommandFailed."""
         settings = {"XIBIAO_API_KEY": self.key}
-        return run_xibiao(*arguments, "--node", self.api, settings=settings)
+        return run_xibiao(*arguments, "--node", self.api, settings=settings, may_end=may_end)
 
     def query(self, statement: str) -> list[list[str]]:
         """Read from the node's database, past the product."""

@@ -43,9 +43,12 @@ svg{width:100%;height:auto;font:11px system-ui,sans-serif}svg text{fill:var(--so
 _PARTS = {
     "data": ("准备数据", "data prepared"),
     "start": ("启动全部程序", "everything started"),
+    "declare": ("声明压测", "campaign declared"),
     "load": ("登记与解析", "load"),
     "settle": ("同步收尾", "link settled"),
     "reconcile": ("三方对账", "reconciled"),
+    "lag": ("时延统计", "lag judged"),
+    "figures": ("解析统计核对", "resolutions compared"),
     "bundle": ("验收证据包", "evidence bundle"),
 }
 

@@ -1,25 +1,35 @@
 """The steps of an acceptance run, in order, and what each of them found.
 
-The steps: load with the link at work; everything settles; ledger, node, log and secondary node are
-reconciled; lag and errors are judged; the figures of the campaign are looked at. A step that fails
-lets the others go on: an officer wants to see all of it.
+The steps: the load test is declared; load with the link at work; everything settles; ledger, node,
+log and secondary node are reconciled; lag and errors are judged; the figures of resolutions are
+compared; the evidence bundle is built and verified. A step that fails lets the others go on: an
+officer wants to see all of it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+from loadtest.acceptance.bundle import build_bundle, bundle_findings
+from loadtest.acceptance.campaign import Visits, compare_resolutions, declare, seal, visit
+from loadtest.acceptance.commands import CommandFailed
 from loadtest.acceptance.findings import Finding
 from loadtest.acceptance.load_process import LoadEnded, Target, run_load
 from loadtest.acceptance.plan import Plan
 from loadtest.acceptance.production_site import ProductionSite
 from loadtest.acceptance.sampling import MemorySampler
 from loadtest.acceptance.timeline import LAGS, Lag, Timeline, read_timeline
+from loadtest.ledger import read_ledger
 from loadtest.reconcile.__main__ import Reconciliation, Sides, reconcile
 from loadtest.reconcile.difference import CannotRead, report
+from loadtest.reconcile.expected_state import add_up
+from loadtest.reconcile.log_copy import NodeFace
 
 # The load's own addresses over Handle; over HTTP it is known by its User-Agent.
 SOURCE = "127.66"
@@ -37,6 +47,7 @@ class RunResult:
     memory: MemorySampler | None = None
     reconciliation: Reconciliation = field(default_factory=Reconciliation)
     seconds: dict[str, float] = field(default_factory=dict)
+    visits: Visits = field(default_factory=Visits)
     _lap: float = field(default_factory=time.monotonic)
 
     def lap(self, name: str) -> None:
@@ -54,16 +65,30 @@ class RunResult:
 def accept_on(site: ProductionSite, result: RunResult, data: Path) -> Iterator[Finding]:
     """Do all steps on a site that runs, keeping what each of them found."""
     steps: Mapping[str, Callable[[], Iterator[Finding]]] = {
+        "declare": lambda: declare_step(site),
         "load": lambda: load_step(site, result, data),
         "settle": lambda: settle_step(site),
         "reconcile": lambda: reconcile_step(site, result),
         "lag": lambda: lag_step(site, result),
+        "figures": lambda: figures_step(site, result),
+        "bundle": lambda: bundle_step(site, result),
     }
     for name, step in steps.items():
         for finding in step():
             result.findings.append(finding)
             yield finding
         result.lap(name)
+
+
+def declare_step(site: ProductionSite) -> Iterator[Finding]:
+    """Declare the load test before it begins."""
+    campaigns = declare(site, "验收运行 acceptance run")
+    yield Finding(
+        "压测在开始之前已声明并写入日志。",
+        "The load test was declared, and logged, before it began.",
+        True,
+        {"campaigns": ", ".join(campaigns)},
+    )
 
 
 def load_step(site: ProductionSite, result: RunResult, data: Path) -> Iterator[Finding]:
@@ -156,6 +181,59 @@ def lag_step(site: ProductionSite, result: RunResult) -> Iterator[Finding]:
     yield lag_finding(result.plan, result.timeline)
     totals = sum(second.errors for second in result.timeline.seconds)
     yield Finding("运行中没有失败的请求。", "No request failed.", totals == 0, {"failed": totals})
+
+
+def figures_step(site: ProductionSite, result: RunResult) -> Iterator[Finding]:
+    """Send visitors, settle, and compare the figures of the node with what truly was asked."""
+    records = add_up(read_ledger(result.place / "ledger")).records.values()
+    untouched = [record.identifier for record in records if record.revision == 1]
+    result.visits = visit(site, untouched[: result.plan.visits])
+    try:
+        seal(site)
+    except OSError as error:
+        yield Finding("解析统计。", "Resolutions are counted.", False, said=[str(error)])
+        return
+    yield figures_finding(site, result)
+
+
+def figures_finding(site: ProductionSite, result: RunResult) -> Finding:
+    """Say whether the node's figures are what load and visitors truly asked for."""
+    noted = add_up(read_ledger(result.place / "ledger")).resolutions
+    face = NodeFace(site.api, site.key)
+    with closing(face):
+        shown: Any = face.get_object("/api/v1/status")["resolutions"]
+    wrong = list(compare_resolutions(noted, result.visits, shown))
+    return Finding(
+        "解析统计与实际逐类相符:压测单列,申报数只含未声明的访客。",
+        "Resolutions are counted as they were, class by class; none of the load test is claimed.",
+        not wrong,
+        {
+            "gross": shown["gross"],
+            "loadtest": shown["deductions"].get("loadtest", 0),
+            "net": shown["net"],
+            "visits": result.visits.counted.total(),
+        },
+        report(wrong).splitlines() if wrong else [],
+    )
+
+
+def bundle_step(site: ProductionSite, result: RunResult) -> Iterator[Finding]:
+    """Have the evidence bundle built, verify it, and look at what it claims."""
+    place = result.place / "bundle"
+    place.mkdir(exist_ok=True)
+    expected = add_up(read_ledger(result.place / "ledger"))
+    try:
+        bundle = build_bundle(site, place, registrations=result.plan.goals.registered)
+    except CommandFailed as failure:
+        yield Finding("验收证据包。", "The evidence bundle is built.", False, said=[str(failure)])
+        return
+    with TemporaryDirectory(prefix="xibiao-bundle-") as opened:
+        yield from bundle_findings(
+            bundle,
+            Path(opened),
+            registered=len(expected.records),
+            visits=result.visits.counted.total(),
+        )
 
 
 def lag_finding(plan: Plan, timeline: Timeline) -> Finding:

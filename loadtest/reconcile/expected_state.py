@@ -33,10 +33,15 @@ class ExpectedRecord:
 
 @dataclass(slots=True)
 class Expected:
-    """What the ledger says: records by identifier, what may be there, and resolutions."""
+    """What the ledger says: records by identifier, what may be there, and resolutions.
+
+    `unknown`: how many requests about an identifier were never acknowledged; `unnamed`: how many
+    such registrations the node was to number.
+    """
 
     records: dict[str, ExpectedRecord] = field(default_factory=dict)
-    unknown: set[str] = field(default_factory=set)
+    unknown: Counter[str] = field(default_factory=Counter)
+    unnamed: int = 0
     resolutions: Counter[tuple[str, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -45,6 +50,11 @@ class Expected:
     def effects(self) -> int:
         """The number of changes that must be in the log."""
         return sum(record.revision for record in self.records.values())
+
+    @property
+    def spare(self) -> int:
+        """The number of changes that may be in the log besides."""
+        return self.unknown.total() + self.unnamed
 
     def by_status(self) -> Mapping[str, int]:
         """Return how many records there must be of each status."""
@@ -68,6 +78,7 @@ def add_up(lines: Iterable[Line]) -> Expected:
             expected.resolutions[line.ch, line.out] += line.n
         elif line.e == "unknown":
             expected.unknown.update(line.ids)
+            expected.unnamed += 0 if line.ids else line.n
         elif line.e == "fault":
             expected.faults.append(line.what)
     noted = Counter(line.leaf for of_one in effects.values() for line in of_one if line.leaf)

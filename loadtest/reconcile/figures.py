@@ -17,7 +17,6 @@ def compare_registered(expected: Expected, status: Mapping[str, Any]) -> Iterato
     shown, counts = status["registered"], expected.by_status()
     for name, state in _NAMES.items():
         surplus = int(shown[name]) - counts.get(state, 0)
-        most = len(expected.unknown) if name == "live" else 0
-        if not 0 <= surplus <= most:
+        if abs(surplus) > expected.spare:
             what = f"节点显示 {shown[name]},台账 {counts.get(state, 0)} the node shows, noted"
             yield Difference(FIGURES, f"registered.{name}", what)

@@ -8,10 +8,11 @@ good is a fault, because the suites send nothing that may be refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gevent
+from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpSession
 
 from loadtest.suites.load_run import LoadRun
@@ -36,10 +37,22 @@ class RegisterApi:
         self._retries = retries
         self._headers = {"Authorization": f"Bearer {key}", "User-Agent": AGENT}
 
-    def send(self, method: str, path: str, body: bytes, name: str) -> dict[str, Any]:
-        """Send a request until it is acknowledged and return the answer; raises Refused."""
+    def send(
+        self, method: str, path: str, body: bytes, name: str, about: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Send a request until it is acknowledged and return the answer; raises Refused.
+
+        `about`: the identifiers that it asks something of, [] for one that the node is to give, and
+        None when the caller notes them.
+        """
         key = f"load-{self._run.name}-{self._run.next_number()}"
-        answer = self._until_acknowledged(method, path, body, name, key)
+        try:
+            answer = self._until_acknowledged(method, path, body, name, key)
+        except GreenletExit:
+            # The user is ended in the midst of it: what was asked may be done or not.
+            if about is not None:
+                self._run.note_unknown(about)
+            raise
         if self._run.chance.random() < self._retries:
             again = self._until_acknowledged(method, path, body, f"{name} 重发 retry", key)
             self._check_replay(name, answer, again)

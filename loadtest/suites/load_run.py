@@ -11,6 +11,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +90,12 @@ class LoadRun:
         """Count a resolution that was answered and verified, or UNANSWERED."""
         self._resolutions[channel, outcome] += 1
         self.resolved += outcome != UNANSWERED
+
+    def note_unknown(self, identifiers: Sequence[str]) -> None:
+        """Write down what was asked for and never acknowledged; none: one that has no name yet."""
+        self.ledger.note(
+            Line("unknown", now_ms(), ids=tuple(identifiers), n=max(1, len(identifiers)))
+        )
 
     def note_fault(self, what: str) -> None:
         """Write down that something was wrong."""

@@ -7,6 +7,7 @@ may set it), however long an answer takes.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gevent
@@ -71,7 +72,10 @@ class RegisterSingle(RegisteringUser):
         is_minted = run.chance.random() < MINTED_SHARE
         item = minted(row, run) if is_minted else row.item()
         try:
-            answer = self.api.send("POST", _IDENTIFIERS, _encode(item), "登记 register single")
+            about = [] if is_minted else [row.identifier]
+            answer = self.api.send(
+                "POST", _IDENTIFIERS, _encode(item), "登记 register single", about
+            )
         except Refused as refusal:
             run.note_fault(str(refusal))
             return
@@ -102,7 +106,10 @@ class RegisterBatch(RegisteringUser):
         rows = run.data.rows.rows(first, end)
         body = _encode({"items": [row.item() for row in rows]})
         try:
-            answer = self.api.send("POST", f"{_IDENTIFIERS}:batch", body, "批量 register batch")
+            about = [row.identifier for row in rows]
+            answer = self.api.send(
+                "POST", f"{_IDENTIFIERS}:batch", body, "批量 register batch", about
+            )
         except Refused as refusal:
             run.note_fault(str(refusal))
             return
@@ -134,22 +141,17 @@ class ImportFiles(RegisteringUser):
             path = next(run.files)
         except StopIteration:
             raise StopUser from None
+        rows = list(rows_of_file(path))
+        began = time.perf_counter()
         try:
-            job = self.api.send(
-                "POST",
-                f"{_IMPORTS}?filename={path.name}",
-                path.read_bytes(),
-                "上传 upload a file",
-            )
-            began = time.perf_counter()
-            while job["state"] not in ("done", "failed", "paused"):
-                gevent.sleep(_LOOK_S)
-                job = self.api.get(f"{_IMPORTS}/{job['id']}", "进度 progress")
+            job = self._until_over(path)
         except Refused as refusal:
             run.note_fault(str(refusal))
             return
+        except gevent.GreenletExit:
+            run.note_unknown([row.identifier for row in rows])
+            raise
         spent_ms = (time.perf_counter() - began) * 1000
-        rows = list(rows_of_file(path))
         is_whole = job["state"] == "done" and job["registered"] == len(rows)
         self.environment.events.request.fire(
             request_type="IMPORT",
@@ -172,6 +174,15 @@ class ImportFiles(RegisteringUser):
                 for row in rows
             )
         )  # fmt: skip
+
+    def _until_over(self, path: Path) -> dict[str, Any]:
+        """Upload a file and follow its import; raises Refused."""
+        where = f"{_IMPORTS}?filename={path.name}"
+        job = self.api.send("POST", where, path.read_bytes(), "上传 upload a file")
+        while job["state"] not in ("done", "failed", "paused"):
+            gevent.sleep(_LOOK_S)
+            job = self.api.get(f"{_IMPORTS}/{job['id']}", "进度 progress")
+        return job
 
 
 class ChangeRecords(RegisteringUser):
@@ -218,7 +229,7 @@ class ChangeRecords(RegisteringUser):
         run = self.run_state
         run.book.intend(identifier, status, attributes)
         try:
-            answer = self.api.send(*request, f"变更 {effect}")
+            answer = self.api.send(*request, f"变更 {effect}", [identifier])
         except Refused as refusal:
             run.note_fault(str(refusal))
             return

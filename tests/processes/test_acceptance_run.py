@@ -26,7 +26,14 @@ from loadtest.acceptance.load_process import Target, run_load
 from loadtest.acceptance.plan import SMOKE, Users
 from loadtest.acceptance.production_site import ProductionSite
 from loadtest.acceptance.report_page import report_object, report_page
-from loadtest.acceptance.run import RunResult, accept_on, lag_step, reconcile_step, settle_step
+from loadtest.acceptance.run import (
+    RunResult,
+    accept_on,
+    figures_finding,
+    lag_step,
+    reconcile_step,
+    settle_step,
+)
 from loadtest.ledger import Line, read_ledger
 from loadtest.suites.goals import Goals
 from loadtest.suites.plant_data import ROWS, RowFile, prepare
@@ -181,6 +188,16 @@ def test_an_effect_that_is_counted_twice_is_named(accepted: Accepted) -> None:
     finally:
         path.unlink()
     assert f"[台账 ledger] {doubled.id}: 版本 [1, 1]" in named
+
+
+def test_resolutions_that_nobody_asked_for_are_named(accepted: Accepted) -> None:
+    inflated = "jsonb_set(counts::jsonb, '{ext_user,http}', '50000')::text"
+    change = f"UPDATE tally_state SET counts = {inflated}"
+    with changed_row(accepted, "tally_state", where="id = 1", change=change):
+        named = str(figures_finding(accepted.site, accepted.result))
+    assert "[统计 figures] resolutions.net: 节点显示 500" in named
+    assert "resolutions.net http" in named
+    assert figures_finding(accepted.site, accepted.result).is_fine
 
 
 def load(

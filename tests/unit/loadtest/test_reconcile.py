@@ -137,6 +137,30 @@ def test_a_request_given_up_may_have_taken_effect_or_not() -> None:
     assert sides.differences() == []
 
 
+def test_a_change_given_up_may_have_made_one_more_revision() -> None:
+    sides = Sides()
+    sides.lines.append(Line("unknown", 1, ids=("A",), n=1))
+    assert sides.differences() == []
+    sides.records.found["A"] = NodeRecord(2, "suspended", "t2", FACTS, b"a2")
+    sides.log.leaves.append(json.dumps({"kind": "suspend", "rev": 2, "at": "t2"}).encode())
+    sides.log.hashes.append("h3")
+    sides.held.records["A"] = HeldRecord(b"a2", 3)
+    assert sides.differences() == []
+    sides.records.found["A"] = NodeRecord(3, "active", "t2", FACTS, b"a2")
+    assert "版本 3,应为 1" in report(sides.differences())
+
+
+def test_a_registration_given_up_before_it_had_a_number_may_be_there() -> None:
+    sides = Sides()
+    sides.lines.append(Line("unknown", 1, n=1))
+    sides.log.leaves.append(json.dumps({"kind": "register", "rev": 1, "at": "t1"}).encode())
+    sides.log.hashes.append("h3")
+    sides.held.records["Z"] = HeldRecord(b"z", 3)
+    assert sides.differences() == []
+    sides.held.records["Y"] = HeldRecord(b"z", 3)
+    assert "Y: 台账没有" in report(sides.differences())
+
+
 def test_registered_figures_are_those_of_the_ledger() -> None:
     status = {"registered": {"live": 1, "suspended": 1, "reserved": 0, "revoked": 0}}
     expected = add_up(Sides().lines)
