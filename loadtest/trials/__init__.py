@@ -14,12 +14,19 @@ what it must, and in the end counts in the database and runs `xibiao audit`. Fro
 - `kill_trial`        the same with `kill -9` of the node or of PostgreSQL
 - `side_file`, `dirty_trial`       spoilt files against what the generator says of them
 - `idempotency_trial`              repeated requests and races
+- `loopback_proxy`    what stands between two servers of a trial
 - `redis_proxy`, `answer_history`, `redis_trial`   a Redis that stalls, vanishes and lies
 - `handle_site`       a node with the prefix of the Handle trials, and clients that ask again
 - `handle_fuzz_trial`              bent messages by the million over UDP and TCP
 - `handle_flood`, `handle_flood_trial`                 forged sources, and real clients beside
 - `handle_patience_trial`          half-sent messages, silent and lying connections
 - `look_up_load`, `tally_kill_trial`   what is noted of look-ups when the node dies
+- `secondary_process`, `link_proxy`, `link_certificates`   the far end of the link, and the line
+- `link_site`, `link_load`, `link_books`   node, line and secondary node; what both must hold
+- `sync_outage_trial`, `sync_answers_trial`, `sync_garbage_trial`, `sync_peer_trial`   F14 to F21
+- `sync_drills`       F22 and F53, which are tests
+- `sync_kill_trial`, `sync_whole_trial`   sudden deaths of all three; a whole import, verified
+- `sync_limits`, `fault_matrix`   what is demanded; `python -m loadtest.trials.fault_matrix F14`
 - `__main__`          `python -m loadtest.trials import --rows 300000 --backend postgresql`
 
 Invariants: the same seed makes the same files, moments and choices; every trial works in a

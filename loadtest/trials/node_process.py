@@ -47,6 +47,7 @@ class TrialNode:
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
         self.stores = stores
+        self.roles = roles
         self.port = free_port(7_000)
         self._log = data / f"{roles.replace(',', '-')}-{self.port}.log"
         where = ["--data", str(data), "--http", f"127.0.0.1:{self.port}", "--roles", roles]
@@ -109,9 +110,22 @@ class TrialNode:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Give status and body of a GET with the key; (0, b"") when nothing answers."""
+        return self._ask("GET", path, {"Authorization": f"Bearer {self.key}"})
+
+    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Give status and body of a POST with the key; (0, b"") when nothing answers."""
+        return self._ask("POST", path, {"Authorization": f"Bearer {self.key}"}, body)
+
+    def metrics(self) -> str:
+        """Give what the process counts, "" when nothing answers."""
+        return self._ask("GET", "/metrics", {})[1].decode()
+
+    def _ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
+            connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             return answer.status, answer.read()
         except (OSError, HTTPException):

@@ -8,16 +8,14 @@ the requests; in the mode HONEST nothing is changed; `lies` counts the replies t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from enum import Enum
-from threading import Thread
-from typing import TypeVar
 
 import hiredis
 
-_T = TypeVar("_T")
+from loadtest.trials.loopback_proxy import LoopbackProxy
+
 STALL_S = 2.0
 _READ_BYTES = 65_536
 
@@ -34,51 +32,15 @@ class Mode(Enum):
     REPLAYED = "the first entry ever stored, instead of the latest"
 
 
-class RedisProxy:
-    """Listens on a free loopback port from construction until close(), in a thread of its own.
-
-    `mode` may be set at any time; it holds for the answers that follow.
-    """
+class RedisProxy(LoopbackProxy):
+    """Stands before a Redis; `mode` may be set at any time and holds for the answers to come."""
 
     def __init__(self, upstream_port: int, chance: random.Random) -> None:
-        self._upstream_port = upstream_port
         self._chance = chance
         self._first: dict[bytes, bytes] = {}
-        self._sessions: set[asyncio.Task[None]] = set()
         self.mode = Mode.HONEST
         self.lies = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="redis-proxy", daemon=True)
-        self._thread.start()
-        self._server = self._in_loop(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port: int = self._server.sockets[0].getsockname()[1]
-
-    def close(self) -> None:
-        """Break every connection and stop listening."""
-        self._in_loop(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _in_loop(self, work: Coroutine[object, object, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    async def _stop(self) -> None:
-        self._server.close()
-        for session in self._sessions:
-            session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = asyncio.current_task()
-        assert session is not None
-        self._sessions.add(session)
-        try:
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await self._relay(reader, writer)
-        finally:
-            self._sessions.discard(session)
-            writer.close()
+        super().__init__(upstream_port, "redis-proxy")
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = await asyncio.open_connection("127.0.0.1", self._upstream_port)

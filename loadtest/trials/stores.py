@@ -54,22 +54,26 @@ class Counts:
 
 def count(data: Path, stores: Stores) -> Counts:
     """Count in the database of a node; `data` is its data directory."""
-    row = _from_psql(stores.database) if stores.database else _from_file(data / "xibiao.db")
-    live, records, changes, pending, leaves, logged, first, last = row
+    (row,) = rows_of(data, stores, _COUNT)
+    live, records, changes, pending, leaves, logged, first, last = map(int, row)
     whole = first == 0 and last == leaves - 1 and logged == leaves
     return Counts(live, records, changes, pending, leaves, whole)
 
 
-def _from_file(path: Path) -> tuple[int, ...]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        row: tuple[int, ...] = database.execute(_COUNT).fetchone()
-        return row
+def rows_of(data: Path, stores: Stores, sql: str) -> list[tuple[str, ...]]:
+    """Give what a query finds in the database of a node, each value as text without tabs."""
+    return _from_psql(stores.database, sql) if stores.database else _from_file(data, sql)
 
 
-def _from_psql(url: str) -> tuple[int, ...]:
+def _from_file(data: Path, sql: str) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(f"file:{data / 'xibiao.db'}?mode=ro", uri=True)) as database:
+        return [tuple(map(str, row)) for row in database.execute(sql)]
+
+
+def _from_psql(url: str, sql: str) -> list[tuple[str, ...]]:
     psql = find_program("psql", package="postgresql", also_in="usr/lib/postgresql/*/bin")
-    command = [psql, "-X", "-q", "-A", "-t", "-F", ",", "-d", url, "-c", _COUNT]
+    command = [psql, "-X", "-q", "-A", "-t", "-F", "\t", "-d", url, "-c", sql]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise TrialFailed(f"psql: {done.stderr}")
-    return tuple(int(number) for number in done.stdout.strip().split(","))
+    return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
