@@ -16,7 +16,8 @@ from loadtest.trials.xibiao_command import run_to_end
 # Which tests a row is made of, from the checkout.
 DRILLS: dict[str, Sequence[str]] = {
     "F22": (
-        "tests/contract/test_link_equivocation.py",
+        "tests/contract/test_equivocation.py",
+        "tests/processes/test_equivocation_drill.py",
         "tests/contract/test_secondary_service.py",
         "tests/unit/sync/test_witness.py",
     ),
