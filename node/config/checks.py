@@ -188,6 +188,10 @@ def _tally(config: Config) -> Iterator[Problem]:
         zh = "最多 1s:进程被强行终止时,未写出的解析次数会丢失"
         en = "at most 1s: look-ups that were not written are lost with a process that is killed"
         yield Problem("tally.flush", "too_long", zh, en, "100ms")
+    if config.tally.retention < timedelta(days=180):
+        zh = "至少 180d:事件日志须可供核查"
+        en = "at least 180d: journals are kept for whoever checks the counts"
+        yield Problem("tally.retention", "too_short", zh, en, "180d")
     yield from _networks("tally.own_networks", config.tally.own_networks)
 
 

@@ -7,7 +7,7 @@
 - `cache.key`     authenticates Redis entries. Lost: the cache is cold.
 - `serial.key`    permutes minted serial numbers. Lost: numbering goes on in another order.
 
-`handle_keys` keeps its own beside them.
+`handle_keys` and `node.counting.window_key` keep their own beside them.
 """
 
 from __future__ import annotations
