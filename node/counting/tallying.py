@@ -136,8 +136,9 @@ class Tallying:
             await self._follow()
         elif self._collector.late:
             # The clock was set back: until it has come to where the chain ends nothing is due.
-            self._late_since = self._late_since or self._monotonic()
-            if self._monotonic() - self._late_since >= LATE_AFTER_S:
+            now = self._monotonic()
+            self._late_since = now if self._late_since is None else self._late_since
+            if now - self._late_since >= LATE_AFTER_S:
                 await self._sealer.seal_late()
 
     async def _forget(self) -> None:
