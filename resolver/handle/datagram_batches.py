@@ -6,7 +6,7 @@ datagrams themselves.
 
 Invariants: the socket does not block; a datagram beyond LONGEST_BYTES arrives cut, and so shorter
 than it says; what the kernel does not take at once is dropped, as datagrams may be. Numbers given
-to `source`, `network` and `reply` are places in the list that `receive` returned last.
+to `source`, `addresses`, `network` and `reply` are places in the list that `receive` returned last.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Protocol
 
 BATCH = 64
 LONGEST_BYTES = 1_536
@@ -79,6 +80,22 @@ class _Buffers:
         self.iov_u64s = memoryview(self._iovs).cast("B").cast("Q")
 
 
+class Addresses(Protocol):
+    """Addresses by the place of their datagrams; equal ones are equal, and can be hashed."""
+
+    def __getitem__(self, number: int, /) -> Hashable:
+        """Return where a datagram came from."""
+        ...
+
+
+class _IPv6Addresses:
+    def __init__(self, words: memoryview) -> None:
+        self._high, self._low = words[1::_IPV6_WORDS], words[2::_IPV6_WORDS]
+
+    def __getitem__(self, number: int, /) -> Hashable:
+        return self._high[number], self._low[number]
+
+
 class BatchSocket:
     """Batches on a bound datagram socket of IPv4 or IPv6, which stays its maker's to close."""
 
@@ -100,7 +117,10 @@ class BatchSocket:
         self._words = memoryview(self._names).cast("I" if is_ipv4 else "Q")
         self._words_a_name = _NAME_BYTES // self._words.itemsize
         self._network_bits = _network_bits(opened.family)
-        self.address = self._ipv4_address if is_ipv4 else self._ipv6_address
+        # Where each datagram came from: one number for an IPv4 address, two for an IPv6 address.
+        self.addresses: Addresses = (
+            self._words[1::_IPV4_WORDS] if is_ipv4 else _IPv6Addresses(self._words)
+        )
 
     def receive(self) -> list[bytes]:
         """Take what has arrived, at most BATCH datagrams; raise OSError when the socket is dead."""
@@ -122,14 +142,13 @@ class BatchSocket:
         at = number * self._words_a_name + 1
         return self._words[at] & self._network_bits or self._words[at + 1] & self._network_bits
 
-    def _ipv4_address(self, number: int) -> int:
-        """Return the address a datagram came from as it lies in memory."""
-        word: int = self._words[number * _IPV4_WORDS + 1]
-        return word
-
-    def _ipv6_address(self, number: int) -> tuple[int, int]:
-        at = number * _IPV6_WORDS + 1
-        return self._words[at], self._words[at + 1]
+    def packed_address(self, number: int) -> bytes:
+        """Return the address a datagram came from, IPv4 in IPv6 as IPv4."""
+        start = number * _NAME_BYTES
+        if self._family == socket.AF_INET:
+            return bytes(self._names[start + 4 : start + 8])
+        address = bytes(self._names[start + 8 : start + 24])
+        return address[12:] if address.startswith(_IPV4_IN_IPV6) else address
 
     def source(self, number: int) -> Source:
         """Return where a datagram came from, in the form of `socket.sendto`."""

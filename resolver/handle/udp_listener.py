@@ -124,7 +124,7 @@ class UDPListener:
         batch, rate, find = self._batch, self._rate, self._hot.find
         ready_at, now = self._hot.memory.young_ready.get, self._hot.clock()
         noted: list[bytes] = []
-        client_of = self._clients.part
+        addresses, client_of = batch.addresses, self._clients.known.get
         for number, datagram in enumerate(datagrams):
             key = datagram[:8] + datagram[12:36] + datagram[40:]  # `request_key`
             ready = ready_at(key)
@@ -137,10 +137,11 @@ class UDPListener:
                 if ready is None:
                     self._start_on(number, datagram)
                     continue
-            if not rate.allow(batch.network(number), ready.size):
+            network, client = client_of(addresses[number]) or self._clients.learn(number)
+            if not rate.allow(network, ready.size):
                 self._counts.udp_limited += 1
             elif ready.packets:
-                noted += (_UDP, ready.subject, client_of(number))
+                noted += (_UDP, ready.subject, client)
                 for packet in ready.packets:
                     batch.reply(number, packet, datagram[8:12])
             else:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
 import pytest
 
+from node.domain.resolution_event import client_part
+from resolver.handle import datagram_clients
 from resolver.handle.datagram_batches import (
     BATCH,
     LONGEST_BYTES,
     BatchSocket,
     is_among,
 )
+from resolver.handle.datagram_clients import DatagramClients
 
 WAIT_S = 20.0
 
@@ -149,3 +153,47 @@ def test_ipv6_sockets_tell_ipv6_and_ipv4_clients_apart() -> None:
             batch.flush()
             assert four.recv(100)[8:] == b"four"
             assert six.recv(100)[8:] == b"six."
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "peers"),
+    [
+        (socket.AF_INET, "127.0.0.1", ("127.0.0.9", "127.9.8.7")),
+        (socket.AF_INET6, "::", ("127.0.0.9", "127.9.8.7")),
+    ],
+)
+def test_senders_are_known_by_their_address_alone(
+    family: int, host: str, peers: tuple[str, str]
+) -> None:
+    with (
+        bound(family, host) as opened,
+        bound(host=peers[0]) as one,
+        bound(host=peers[0]) as same,
+        bound(host=peers[1]) as other,
+    ):
+        opened.setblocking(False)
+        for client in (one, same, other):
+            client.sendto(b"x", ("127.0.0.1", opened.getsockname()[1]))
+        batch = BatchSocket(opened)
+        assert len(batch.receive()) == 3
+        clients = DatagramClients(batch)
+        for number, peer in enumerate((peers[0], peers[0], peers[1])):
+            assert batch.packed_address(number) == ip_address(peer).packed
+            learnt = clients.learn(number)
+            assert learnt == (batch.network(number), client_part(ip_address(peer).packed))
+            assert clients.known[batch.addresses[number]] == learnt
+        assert len(clients.known) == 2
+
+
+def test_clients_are_forgotten_when_there_are_many(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datagram_clients, "CLIENTS_REMEMBERED", 3)
+    batch = BatchSocket(server)
+    clients = DatagramClients(batch)
+    for last in range(10):
+        with bound(host=f"127.0.0.{last + 1}") as client:
+            client.sendto(b"x", server.getsockname())
+        batch.receive()
+        clients.learn(0)
+    assert len(clients.known) == 1
