@@ -22,8 +22,9 @@ from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.proto.idlink.v1.secondary_link_pb2_grpc import SecondaryLinkStub
 
 _CALL_S = 120.0
-_LISTED_AT_ONCE = 10_000
-_HEX = "0123456789abcdef"
+# Each call walks all records there, and an answer may list 40,000 of them.
+_LISTED_AT_ONCE = 25_000
+_HEX, _DIGITS = "0123456789abcdef", 3
 _MESSAGE_LIMIT = (("grpc.max_receive_message_length", 64 << 20),)
 
 
@@ -84,12 +85,13 @@ class SecondaryReader:
 
     def records(self, size: int) -> dict[str, HeldRecord]:
         """List all records as they were after `size` leaves."""
-        digits = 0
-        while size / 16**digits > _LISTED_AT_ONCE:
-            digits += 1
+        names = list(map("".join, product(_HEX, repeat=_DIGITS)))
+        together = max(1, _LISTED_AT_ONCE * len(names) // max(1, size))
         found: dict[str, HeldRecord] = {}
-        for name in map("".join, product(_HEX, repeat=digits)):
-            request = pb.ReconcileRequest(as_of_size=size, digits=digits, list_buckets=[name])
+        for first in range(0, len(names), together):
+            request = pb.ReconcileRequest(
+                as_of_size=size, digits=_DIGITS, list_buckets=names[first : first + together]
+            )
             answer = self._stub.Reconcile(request, metadata=self._metadata, timeout=_CALL_S)
             for record in answer.records:
                 found[record.identifier] = HeldRecord(record.digest, record.index)
