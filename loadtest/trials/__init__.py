@@ -21,6 +21,8 @@ what it must, and in the end counts in the database and runs `xibiao audit`. Fro
 - `handle_flood`, `handle_flood_trial`                 forged sources, and real clients beside
 - `handle_patience_trial`          half-sent messages, silent and lying connections
 - `look_up_load`, `tally_kill_trial`   what is noted of look-ups when the node dies
+- `counts_truth`, `counts_plan`, `counts_clients`   the rules stated anew; who asks what, and asks
+- `counts_register`, `counts_report`, `counts_bundle`, `counts_trial`   every figure against truth
 - `secondary_process`, `link_proxy`, `link_certificates`   the far end of the link, and the line
 - `link_site`, `link_load`, `link_books`   node, line and secondary node; what both must hold
 - `sync_outage_trial`, `sync_answers_trial`, `sync_garbage_trial`, `sync_peer_trial`   F14 to F21

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from loadtest.trials.counts_trial import LOOK_UPS, Size, counts_trial
 from loadtest.trials.dirty_trial import dirty_trial
 from loadtest.trials.findings import Finding, TrialFailed
 from loadtest.trials.handle_flood_trial import handle_flood_trial
@@ -34,11 +35,17 @@ Trial = Callable[["Ground", int, int], Iterator[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a trial stands on: an empty directory, its stores, and the server to be killed."""
+    """What a trial stands on: an empty directory, its stores, and the servers to be hurt.
+
+    `look_ups` and `changes` are of the trial `counts` alone.
+    """
 
     place: Path
     stores: Stores
     postgres: PostgresServer | None
+    redis: RedisServer | None
+    look_ups: int
+    changes: int
 
 
 def _import(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
@@ -86,6 +93,12 @@ def _tally_kill(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
     return tally_kill_trial(ground.place, ground.stores, seed=seed, deaths=rows)
 
 
+def _counts(ground: Ground, rows: int, seed: int) -> Iterator[Finding]:
+    size = Size(rows, ground.look_ups, ground.changes)
+    wipe = None if ground.redis is None else ground.redis.flush
+    return counts_trial(ground.place, ground.stores, size=size, seed=seed, wipe=wipe)
+
+
 # The rows of a trial at full size (idempotency: requests; handle-…: datagrams; tally-kill: deaths).
 TRIALS: dict[str, tuple[Trial, int]] = {
     "import": (_import, 300_000),
@@ -97,6 +110,7 @@ TRIALS: dict[str, tuple[Trial, int]] = {
     "handle-flood": (_handle_flood, 4_000_000),
     "handle-patience": (_handle_patience, 10_000),
     "tally-kill": (_tally_kill, DEATHS),
+    "counts": (_counts, 315_000),
 }
 BACKENDS = ("sqlite", "postgresql")
 
@@ -110,26 +124,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("names", nargs="*", metavar="TRIAL", help=f"可选 (one or more of) {' '.join(TRIALS)}")
     add("--rows", type=int, default=0, help="行数，0 为全规模 (rows; 0 = full size)")
     add("--backend", choices=BACKENDS, help="存储，缺省两种 (store; both by default)")
+    add("--look-ups", type=int, default=LOOK_UPS, help="counts: 解析次数 (look-ups)")
+    add("--tamper", type=int, default=0, help="counts: 改动字节次数 (bytes changed in the bundle)")
     add("--seed", type=int, default=1, help="随机种子 (random seed)")
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.names if name not in TRIALS]:
         parser.error(f"没有这些试验 (no such trial): {' '.join(unknown)}")
     backends = [given.backend] if given.backend else BACKENDS
-    held = [
-        _holds(name, backend, given.rows or TRIALS[name][1], given.seed)
-        for name in given.names or TRIALS
-        for backend in backends
-    ]
+    held = [_holds(name, backend, given) for name in given.names or TRIALS for backend in backends]
     return 0 if all(held) else 1
 
 
-def _holds(name: str, backend: str, rows: int, seed: int) -> bool:
+def _holds(name: str, backend: str, given: argparse.Namespace) -> bool:
     """Run one trial on one backend, print its findings and say whether all of them held."""
-    trial, _ = TRIALS[name]
+    trial, full_size = TRIALS[name]
+    rows: int = given.rows or full_size
     is_fine = True
     try:
         with ExitStack() as servers:
-            for finding in trial(_ground(servers, backend), rows, seed):
+            for finding in trial(_ground(servers, backend, given), rows, given.seed):
                 print(finding.to_json(backend=backend), flush=True)
                 is_fine = is_fine and finding.is_fine
     except (TrialFailed, ServerFailed) as failure:
@@ -140,13 +153,15 @@ def _holds(name: str, backend: str, rows: int, seed: int) -> bool:
     return is_fine
 
 
-def _ground(servers: ExitStack, backend: str) -> Ground:
+def _ground(servers: ExitStack, backend: str, given: argparse.Namespace) -> Ground:
+    sizes = given.look_ups, given.tamper
     place = Path(servers.enter_context(TemporaryDirectory(prefix="xibiao-trial-")))
     if backend == "sqlite":
-        return Ground(place, Stores(), None)
+        return Ground(place, Stores(), None, None, *sizes)
     postgres = servers.enter_context(closing(PostgresServer(DURABLE)))
     redis = servers.enter_context(closing(RedisServer()))
-    return Ground(place, Stores(postgres.create_database(), redis.url), postgres)
+    stores = Stores(postgres.create_database(), redis.url)
+    return Ground(place, stores, postgres, redis, *sizes)
 
 
 if __name__ == "__main__":

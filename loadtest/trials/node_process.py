@@ -116,6 +116,10 @@ class TrialNode:
         """Give status and body of a POST with the key; (0, b"") when nothing answers."""
         return self._ask("POST", path, {"Authorization": f"Bearer {self.key}"}, body)
 
+    def patch(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Give status and body of a PATCH with the key; (0, b"") when nothing answers."""
+        return self._ask("PATCH", path, {"Authorization": f"Bearer {self.key}"}, body)
+
     def metrics(self) -> str:
         """Give what the process counts, "" when nothing answers."""
         return self._ask("GET", "/metrics", {})[1].decode()
