@@ -12,6 +12,7 @@ ratio to a ceiling that was measured in the same minutes. From the bottom up:
 - `handle_messages`, `handle_look_ups`, `handle_load.c`   resolutions over the Handle protocol
 - `udp_fixed_answer.c`, `tcp_fixed_answer`   the ceilings of those
 - `registration_statement`, `registered_data`   the product's statement; registers already full
+- `peer_server`, `peer_handle`   the official Handle server, when one is installed
 - `p01_….py` …    one module for each bench, which exposes `BENCH`
 - `__main__`      `python -m loadtest.bench P1 P6`, all benches without names
 

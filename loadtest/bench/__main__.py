@@ -2,7 +2,7 @@
 
 Invariants: a bench is found by its module, `p<number>_….py` or `t<number>_….py`; one that gives no
 figure is reported and the others still run; the exit status is 1 when one gave no figure, never for
-a low figure.
+a low figure. `peer_handle` is there when HANDLE_SERVER names an installed official server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 from collections.abc import Sequence
 
 import loadtest.bench
+from loadtest.bench import peer_handle
 from loadtest.bench.harness import Bench, run_and_record
+from loadtest.bench.peer_server import installed_at
 from loadtest.bench.processes import BenchFailed
 from tests.server_process import ServerFailed
 
@@ -28,6 +30,8 @@ def discover() -> dict[str, Bench]:
         if name[:1] in ("p", "t") and name[1:].partition("_")[0].isdigit()
     ]
     benches: list[Bench] = [module.BENCH for module in modules]
+    if installed_at() is not None:
+        benches += peer_handle.BENCHES
     return {bench.id: bench for bench in benches}
 
 
