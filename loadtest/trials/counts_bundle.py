@@ -129,17 +129,19 @@ def _verified(python: Sequence[str], bundle: Path, said: Sequence[str], *options
         seconds = time.monotonic() - began
     peak_mib = usage.ru_maxrss / 1_024
     is_fine = process.returncode == 0 and all(part in text for part in said)
-    is_within = seconds < PATIENCE_S and peak_mib < MOST_MIB
+    processor_s = usage.ru_utime + usage.ru_stime
+    # Of the processor, so that the neighbours of a busy machine do not judge it.
+    is_within = processor_s < PATIENCE_S and peak_mib < MOST_MIB
     with_key = " with the openings" if options else ""
     figures: dict[str, object] = {
         "python": " ".join(python),
         "seconds": round(seconds, 1),
-        "processor_s": round(usage.ru_utime + usage.ru_stime, 1),
+        "processor_s": round(processor_s, 1),
         "peak_mib": round(peak_mib),
     }
     if not is_fine:
         figures["said"] = text[-2_000:]
-    check = f"verify.py alone recomputes the figures{with_key}, within a minute and 1 GiB"
+    check = f"verify.py alone recomputes the figures{with_key}, within a minute of the processor and 1 GiB"
     return Finding(TRIAL, check, is_fine and is_within, figures)
 
 

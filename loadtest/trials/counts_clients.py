@@ -161,14 +161,14 @@ class Clients:
     def _ask_datagram(self, asked: Asked) -> tuple[int, int | None]:
         with closing(DatagramClient(self._handle, asked.source)) as client:
             answer = client.ask(asked.text, self._number, PATIENCE_S)
-        return _response_code(answer), _HANDLE_CODE.get(asked.outcome)
+        return _response_code(answer), _wanted_code(asked)
 
     def _ask_stream(self, asked: Asked) -> tuple[int, int | None]:
         client = self._kept.get(
             "tcp", asked.source, lambda: StreamClient(self._handle, asked.source)
         )
         answer = client.ask(asked.text, self._number, PATIENCE_S)
-        return _response_code(answer), _HANDLE_CODE.get(asked.outcome)
+        return _response_code(answer), _wanted_code(asked)
 
     def _ask_delegated(self, asked: Asked) -> tuple[int, int | None]:
         name = asked.text.encode()
@@ -176,6 +176,11 @@ class Clients:
         answer: bytes = self._resolve[asked.source](request, timeout=PATIENCE_S)
         code = answer[1] if answer[:1] == b"\x08" else 0
         return code, _GRPC_CODE.get(asked.outcome)
+
+
+def _wanted_code(asked: Asked) -> int | None:
+    """Return the response code of an answer by Handle, None where several are right."""
+    return _HANDLE_CODE.get(asked.outcome) if asked.identifier else None
 
 
 def _response_code(message: bytes) -> int:

@@ -156,8 +156,11 @@ class Plan:
             name = f"{self._choice(self._names.live)}-NONE"
             return replace(asked, text=name, identifier=name, outcome="absent")
         if lot < 0.06:
-            text = "%zz" if asked.channel in _WEB else "no-handle"
-            return replace(asked, text=text, outcome="malformed")
+            if asked.channel in _WEB:
+                return replace(asked, text="%zz", outcome="malformed")
+            # Over the Handle protocol this is a name whose prefix is not served here.
+            outcome = "malformed" if asked.channel == "grpc" else "absent"
+            return replace(asked, text="no-handle", outcome=outcome)
         if lot < 0.09:
             name = self._choice((*self._names.suspended, *self._names.revoked))
             return replace(asked, text=name, identifier=name, outcome="status")
