@@ -141,7 +141,7 @@ def _verified(python: Sequence[str], bundle: Path, said: Sequence[str], *options
     }
     if not is_fine:
         figures["said"] = text[-2_000:]
-    check = f"verify.py alone recomputes the figures{with_key}, within a minute of the processor and 1 GiB"
+    check = f"verify.py alone recomputes the figures{with_key}, within P13"
     return Finding(TRIAL, check, is_fine and is_within, figures)
 
 
