@@ -290,6 +290,14 @@ async def change_state(
     return moved
 
 
+async def change_state_of(scope: WriteScope, peer: str, before: str, code: str, state: str) -> None:
+    """Move the items that were put into one state for one code to another state."""
+    await scope.rows_affected(
+        "UPDATE sync_item SET state = $4 WHERE peer = $1 AND state = $2 AND code = $3",
+        (peer, before, code, state),
+    )
+
+
 async def oldest_unacknowledged(scope: ReadScope, acked_size: int) -> str:
     """Return the time of the first change the peer does not have, "" when it has all."""
     rows = await scope.rows(

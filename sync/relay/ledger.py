@@ -164,6 +164,11 @@ class Ledger:
             waiting = [_waiting(result, names[result.index], at) for result in refused]
             await sync_queries.put_items(scope, self.peer, waiting)
 
+    async def retry_refused(self, code: ItemCode) -> None:
+        """Have items that were refused with a code sent again, once."""
+        async with self._database.write() as scope:
+            await sync_queries.change_state_of(scope, self.peer, REJECTED, code.value, "retry")
+
     async def waiting(self, state: str, limit: int) -> list[WaitingItem]:
         """Return items in a state, those that changed longest ago first."""
         async with self._database.read() as scope:

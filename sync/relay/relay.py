@@ -20,7 +20,7 @@ from node.domain.template import Template
 from node.errors import AccessDenied, IntegrityFailure, XibiaoError
 from node.telemetry import Metrics
 from sync import link_handshake
-from sync.peer import Hello, Link, Peer
+from sync.peer import Hello, ItemCode, Link, Peer
 from sync.relay.announcements import Announcements, Particulars
 from sync.relay.day_reports import DayReports, Figures
 from sync.relay.directives import Directives, Obedience
@@ -35,6 +35,7 @@ from sync.relay.waiting_items import WaitingItems, put_templates
 
 _log = structlog.get_logger(__name__)
 LOOK_AT_CERTIFICATES_S = 60.0
+LOOK_AT_PREFIXES_S = 1.0
 NOT_ADMITTED = "peer_refuses_session"
 RENEWED = "renewed"
 
@@ -118,12 +119,13 @@ class Relay:
         """Run one session to its end; return how it ended."""
         end = RENEWED
         try:
-            async with self._peer.open(self._around.hello()) as link:
+            hello = self._around.hello()
+            async with self._peer.open(hello) as link:
                 await self._ledger.clear_alarms(NOT_ADMITTED, *link_handshake.REFUSALS)
                 await self._ledger.reports.ended(LINK, "链路已恢复 / the link is back")
                 self._down_since = ""
                 self._metrics.sync_connected.set(1)
-                await self._run_on(link)
+                await self._run_on(link, hello)
         except XibiaoError as error:
             end = error.code
             await self._failed(error)
@@ -137,9 +139,11 @@ class Relay:
             self._metrics.sync_sessions.labels(end).inc()
         return end
 
-    async def _run_on(self, link: Link) -> None:
+    async def _run_on(self, link: Link, hello: Hello) -> None:
         await put_templates(link, self._around.templates())
-        log_key = parse_verifier_key(self._around.hello().log_key)
+        # Whose a prefix is may have been told just now.
+        await self._ledger.retry_refused(ItemCode.NOT_YOURS)
+        log_key = parse_verifier_key(hello.log_key)
         position = await settle_position(link, self._ledger, log_key)
         session = Session(
             link,
@@ -155,6 +159,7 @@ class Relay:
         orders = Directives(link, self._ledger, self._around.obedience, waiting)
         _log.info("sync_session", peer=self._peer.name, acknowledged=position.acked_size)
         beside = [waiting.run(), orders.receive(), orders.carry_out(), self._renew(session)]
+        beside.append(self._follow_prefixes(session, hello))
         beside.append(Reconciler(link, self._ledger, session).run())
         identity = _identity(log_key, position.cosigner_key)
         beside.append(Receipts(link, self._ledger, identity).run())
@@ -186,6 +191,18 @@ class Relay:
                 await self._failed(error)
                 await asyncio.sleep(LOOK_AT_CERTIFICATES_S)
         _log.info("sync_certificates_replaced")
+        await session.finish()
+
+    async def _follow_prefixes(self, session: Session, told: Hello) -> None:
+        """End the session in order once other prefixes are in service.
+
+        A peer is told of them when a session begins, and refuses records below any other.
+        """
+        while True:
+            await asyncio.sleep(LOOK_AT_PREFIXES_S)
+            if self._around.hello().prefixes != told.prefixes:
+                break
+        _log.info("sync_prefixes_changed")
         await session.finish()
 
     async def _failed(self, error: XibiaoError) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from node.domain.prefix import Prefix
 from node.domain.record import Action
 from node.registration.requests import StatusRequest
 from node.storage import log_queries, sync_queries
 from node.storage.sync_queries import WaitingItem
 from sync.peer import Health
 from sync.secondary.faults import Script, parse_script
-from tests.builders import PRODUCER, lot
+from tests.builders import PRODUCER, item, lot, put_prefixes, register_one
 from tests.link import PEER, Pair, link_at, until
 
 
@@ -44,6 +45,29 @@ async def test_the_log_arrives_whole_and_is_cosigned(store_url: str, tmp_path: P
         await assert_same(pair)
         assert await waiting(pair, "rejected") == []
         assert await pair.alarms() == []
+
+
+async def test_records_below_a_prefix_put_into_service_later_are_taken(
+    store_url: str, tmp_path: Path
+) -> None:
+    new = "88.111.7"
+    async with link_at(store_url, tmp_path / "peer") as pair:
+        await pair.register_and_log(range(3))
+        await pair.in_step()
+        await put_prefixes(pair.register.database, Prefix(new, profile="free"))
+        await pair.register.directory.refresh()
+        # Whether or not these come before the peer is told of the prefix.
+        for number in range(20):
+            wanted = item(lot(number, new), lot_no=f"N-{number}")
+            assert (await register_one(pair.register, wanted)).outcome == "registered"
+        await pair.register.sequencer.drain()
+        await pair.in_step()
+
+        async def is_all_taken() -> bool:
+            return await pair.held_records() == await pair.own_records()
+
+        await until(is_all_taken)
+        assert await waiting(pair, "rejected") == []
 
 
 async def test_what_must_not_leave_the_plant_does_not_arrive(
