@@ -29,6 +29,7 @@ from node.telemetry import Metrics
 _log = structlog.get_logger(__name__)
 ERROR_PAUSE_S = 1.0
 LATE_AFTER_S = 3_600
+MOST_REST_S = 5.0  # who looks at the figures sees what was noted some seconds ago, however busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,8 @@ class Tallying:
                     _log.warning("tally_failed", code=error.code, reason=str(error))
                     await asyncio.sleep(ERROR_PAUSE_S)
                 spent_s = self._monotonic() - began
-                await asyncio.sleep(
-                    max(self._settings.poll_s, self._settings.rest_factor * spent_s)
-                )
+                rest_s = min(self._settings.rest_factor * spent_s, MOST_REST_S)
+                await asyncio.sleep(max(self._settings.poll_s, rest_s))
         finally:
             self._collector.close()
 
