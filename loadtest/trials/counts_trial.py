@@ -66,7 +66,7 @@ LOOK_UPS = 60_000
 # The periods of their own take so many besides the burst, which is a sixth of all.
 _STEADY = (500, 500, 1_500)
 _BYSTANDER, _OTHERS, _CHAIN, _BEFORE = 999, 400, 50, 60
-_IMPORTED_S, _IN_STEP_S, _DURABLE_S = 3_600.0, 3_600.0, 60.0
+_IMPORTED_S, _IN_STEP_S, _DURABLE_S = 3_600.0, 3_600.0, 600.0
 _LATER_S, _CHAIN_S, _CLEAR_S = 33.0, (20.0, 12.0), 120.0
 SECONDARY, AUDITOR = "secondary", "auditor"
 ROLES = "api,sequencer,importer,resolver,relay,tally"
