@@ -58,6 +58,8 @@ class LookupProtocol(HttpToolsProtocol):
         # What is noted of the client: the address, and of each request what follows.
         self._peer, self._is_proxied = "", False
         self._forwarded = self._agent = b""
+        # The same in bytes, of a request with that agent: nearly always that of the next one.
+        self._client, self._client_agent, self._client_epoch = b"", b"", -1
         self.cycle = finished_cycle(self)
         self._running: RequestResponseCycle = self.cycle
         self._is_advancing = False
@@ -155,9 +157,13 @@ class LookupProtocol(HttpToolsProtocol):
             self._counts.memory += 1
             self.server_state.total_requests += 1
             self.transport.write(b"".join((self._deadlines.ok_lines, ready.head, ready.body)))
-            self._tally.note_request(
-                _HTTP, ready.answer.subject, self._peer, self._forwarded, self._agent
-            )
+            if (
+                self._agent != self._client_agent
+                or self._forwarded
+                or self._tally.epoch != self._client_epoch
+            ):
+                self._learn_client()
+            self._tally.note(_HTTP, ready.answer.subject, self._client)
         elif not self.transport.is_closing():
             self._route()
 
@@ -221,6 +227,11 @@ class LookupProtocol(HttpToolsProtocol):
                 return True
             self._body_since, self._body_bytes = now, 0
         return False
+
+    def _learn_client(self) -> None:
+        self._client = self._tally.web_client(self._peer, self._forwarded, self._agent)
+        self._client_agent = self._agent
+        self._client_epoch = -1 if self._forwarded else self._tally.epoch
 
     def _route(self) -> None:
         """Decide who answers the request whose header block is complete."""

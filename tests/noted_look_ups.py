@@ -11,6 +11,7 @@ class NotedLookUps(NoTally):
     """Notes in memory; `take` gives what was noted since it was last asked."""
 
     def __init__(self, clients: WebClients | None = None) -> None:
+        super().__init__()
         self._clients = clients or WebClients()
         self._parts: list[bytes] = []
 
@@ -22,11 +23,9 @@ class NotedLookUps(NoTally):
         """Keep events."""
         self._parts += parts
 
-    def note_request(
-        self, channel: bytes, subject: bytes, peer: str, forwarded: bytes, agent: bytes
-    ) -> None:
-        """Keep an event."""
-        self.note(channel, subject, self._clients.part(peer, forwarded, agent))
+    def web_client(self, peer: str, forwarded: bytes, agent: bytes) -> bytes:
+        """Return the client part of who speaks HTTP."""
+        return self._clients.part(peer, forwarded, agent)
 
     def note_visit(self, channel: bytes, subject: bytes, visitor: Visitor, actor: str = "") -> None:
         """Keep an event."""
@@ -41,6 +40,7 @@ class NotedLookUps(NoTally):
         payload = b"".join([*self._clients.names, *self._parts])
         self._parts.clear()
         self._clients.forget()
+        self.epoch = self._clients.epoch
         return read_payload(payload, AgentTable())
 
     def told(self) -> list[str]:

@@ -1,8 +1,8 @@
 """Notes the look-ups of one process in memory and writes them to its spool, often.
 
-Noting is adding three references to a list. Every `flush_s`, and at FULL events, the list becomes
-one block of one write. So a process that is killed loses what it noted in `flush_s` at most, or
-FULL events: what is counted is never more than what was answered.
+Noting is adding some forty bytes to a buffer. Every `flush_s`, and at FULL events, the buffer
+becomes one block of one write. So a process that is killed loses what it noted in `flush_s` at
+most, or FULL events: what is counted is never more than what was answered.
 
 Invariants: nothing here raises into an answer; an event is written once or counted as dropped, and
 the number dropped is written with the next block that can be; agents are named in the file that
@@ -59,13 +59,15 @@ class Tally:
         self._clock_ms = clock_ms
         self._flush_s = flush_s
         self._counts = counts
-        # Channel, subject and client of each event in turn.
-        self._parts: list[bytes] = []
+        # Copied at once: bytes of an answer are in the processor's cache now, and later not.
+        self._buffer = bytearray()
+        self._events = 0  # in the buffer
         self._dropped = 0  # and not yet written
         self._is_dropping = False
         self._timer: asyncio.TimerHandle | None = None
         self._synced_at = 0.0
         self._web = clients
+        self.epoch = clients.epoch  # differs when parts made by `web_client` must be made anew
 
     def start(self) -> None:
         """Write from now on what is noted."""
@@ -81,25 +83,24 @@ class Tally:
 
     def note(self, channel: bytes, subject: bytes, client: bytes) -> None:
         """Note a look-up, its parts as in `node.domain.resolution_event`."""
-        parts = self._parts
-        parts += (channel, subject, client)
-        if len(parts) >= FULL * PARTS:
+        buffer = self._buffer
+        buffer += channel
+        buffer += subject
+        buffer += client
+        self._events += 1
+        if self._events >= FULL:
             self.flush()
 
     def note_all(self, parts: list[bytes]) -> None:
         """Note look-ups: channel, subject and client of each in turn."""
-        self._parts += parts
-        if len(self._parts) >= FULL * PARTS:
+        self._buffer += b"".join(parts)
+        self._events += len(parts) // PARTS
+        if self._events >= FULL:
             self.flush()
 
-    def note_request(
-        self, channel: bytes, subject: bytes, peer: str, forwarded: bytes, agent: bytes
-    ) -> None:
-        """Note a look-up over HTTP without credentials, as in `WebClients.part`."""
-        parts = self._parts
-        parts += (channel, subject, self._web.part(peer, forwarded, agent))
-        if len(parts) >= FULL * PARTS:
-            self.flush()
+    def web_client(self, peer: str, forwarded: bytes, agent: bytes) -> bytes:
+        """Return the client part of who speaks HTTP, as in `WebClients.part`."""
+        return self._web.part(peer, forwarded, agent)
 
     def note_visit(self, channel: bytes, subject: bytes, visitor: Visitor, actor: str = "") -> None:
         """Note a look-up over HTTP, as in `WebClients.part_of_visitor`."""
@@ -111,21 +112,23 @@ class Tally:
 
     def flush(self) -> None:
         """Write what is noted, as one block."""
-        parts, spool = self._parts, self._spool
-        events = len(parts) // PARTS
+        spool, events = self._spool, self._events
         if events and not spool.has_room:
             self._drop(events, reason="spool_limit")
             events = 0
         at_ms = self._clock_ms()
         if events or self._dropped:
-            self._write(at_ms, b"".join([*self._web.names, *parts]) if events else b"", events)
-        parts.clear()
+            self._write(at_ms, events)
+        self._buffer.clear()
+        self._events = 0
         spool.close_if_over(at_ms)
         if not spool.is_open:
             # Agents have numbers of one file, and the next event may be in another.
             self._web.forget()
+            self.epoch = self._web.epoch
 
-    def _write(self, at_ms: int, payload: bytes, events: int) -> None:
+    def _write(self, at_ms: int, events: int) -> None:
+        payload = b"".join((*self._web.names, self._buffer)) if events else b""
         block = encode_block(at_ms, payload, events=events, dropped=self._dropped)
         try:
             self._spool.append(block, at_ms)
@@ -161,6 +164,9 @@ class Tally:
 class NoTally:
     """Notes nothing: for processes that do not count."""
 
+    def __init__(self) -> None:
+        self.epoch = 0
+
     def start(self) -> None:
         """Do nothing."""
 
@@ -173,10 +179,9 @@ class NoTally:
     def note_all(self, _parts: list[bytes]) -> None:
         """Do nothing."""
 
-    def note_request(
-        self, _channel: bytes, _subject: bytes, _peer: str, _forwarded: bytes, _agent: bytes
-    ) -> None:
-        """Do nothing."""
+    def web_client(self, _peer: str, _forwarded: bytes, _agent: bytes) -> bytes:
+        """Return nothing."""
+        return b""
 
     def note_visit(
         self, _channel: bytes, _subject: bytes, _visitor: Visitor, _actor: str = ""

@@ -69,6 +69,8 @@ class WebClients:
         self._numbers: dict[bytes, int] = {}
         # Records that name agents and are not written yet.
         self.names: list[bytes] = []
+        # Differs when numbers do: what was made before may name another agent.
+        self.epoch = 0
 
     def is_proxy(self, peer: str) -> bool:
         """Say whether what a peer forwards is believed."""
@@ -100,6 +102,7 @@ class WebClients:
 
     def forget(self) -> None:
         """Begin anew, as a new file does."""
+        self.epoch += bool(self._numbers)
         self._parts.clear()
         self._numbers.clear()
         self.names.clear()

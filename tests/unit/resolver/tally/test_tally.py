@@ -60,7 +60,7 @@ class Rig:
             self.tally.note(HTTP, A, CLIENT)
 
     def ask(self, agent: bytes = b"", peer: str = "192.0.2.1", forwarded: bytes = b"") -> None:
-        self.tally.note_request(HTTP, A, peer, forwarded, agent)
+        self.tally.note(HTTP, A, self.tally.web_client(peer, forwarded, agent))
 
     def measure(self) -> None:
         """Have the thread see how much room there is, and hear of it."""
@@ -291,7 +291,7 @@ async def test_a_process_that_does_not_count_notes_nothing() -> None:
     NO_TALLY.start()
     NO_TALLY.note(HTTP, A, CLIENT)
     NO_TALLY.note_all([HTTP, A, CLIENT])
-    NO_TALLY.note_request(HTTP, A, "", b"", b"")
+    assert NO_TALLY.web_client("", b"", b"") == b""
     NO_TALLY.note_visit(HTTP, A, Visitor(""))
     assert not NO_TALLY.is_proxy("127.0.0.1")
     await NO_TALLY.close()
