@@ -6,6 +6,7 @@
 - What is noted of a look-up that ended in an error?            `outcomes`
 
 A face notes a look-up when its answer is handed to the socket: three pieces of bytes that are there
-already, the channel, the subject (kept with the answer) and the client (kept with the connection). What an event holds is said in `node.domain.resolution_event`; who counts them, and
-what counts, is not known here.
+already, the channel, the subject (kept with the answer) and the client (kept with the connection).
+What an event holds is said in `node.domain.resolution_event`; who counts them, and what counts, is
+not known here.
 """
