@@ -325,11 +325,11 @@ def test_a_counting_process_killed_while_it_seals_counts_everything_once(
         with running(data, "--roles", "tally", **settings):
             until(lambda: figures(faces)["settled"]["gross"] == sum(noted.values()))
             assert seen(figures(faces)) == noted
+            until(lambda: not list((data / "tally" / "spool").glob("*.spool")))
         statements = figures(faces)["settled"]["statements"]
         assert statements == 5
     audited = xibiao("audit", "--data", str(data), "--json", settings=settings)
     assert json.loads(audited)["differences"] == []
-    assert not list((data / "tally" / "spool").glob("*.spool"))
 
 
 def write_past_hours(folder: Path, begins_ms: int) -> dict[str, int]:

@@ -25,6 +25,6 @@ def test_port_for_https_answers_nothing_else_unless_told_to(tmp_path: Path) -> N
     with running_node(tmp_path) as node, httpx.Client(verify=node.trust()) as client:
         with pytest.raises(httpx.TransportError):
             client.get(node.https.replace("https://", "http://") + ABC)
-        assert client.get(node.https + "/readyz").status_code == 200
+        assert client.get(node.https + "/healthz").status_code == 200
         assert client.get(node.https + "/86.1000/ABC").status_code in (200, 302)
         assert client.get(node.http + "/metrics").text.count("cut_tls") == 1
