@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from loadtest.bench.harness import Comparison, Sample, interleave
 
-ROUNDS = 9
-SECONDS = 2
+ROUNDS = 25
+SECONDS = 1
 LEAST = 0.95
 OFF = {"XIBIAO_TALLY__ENABLED": "false"}
 
