@@ -14,6 +14,7 @@ import msgspec
 from node.domain.record import content_parts
 from node.storage import log_queries, sync_queries
 from node.storage.sync_queries import WaitingItem
+from sync.peer import Peer
 from sync.relay.relay import Relay, Surroundings
 from sync.relay.session import SessionSettings
 from sync.secondary.snms_accounts import Account
@@ -86,10 +87,10 @@ class SnmsPair(Pair):
             self.face = None
         await super().stop_secondary()
 
-    def start_relay(self) -> None:
+    def start_relay(self, peer: Peer | None = None) -> None:
         templates = self.register.directory.now.templates.templates
         around = Surroundings(hello=self.hello, templates=templates, obedience=self.orders)
-        relay = Relay(self.peer, self.ledger, around, self.metrics, self.settings)
+        relay = Relay(peer or self.peer, self.ledger, around, self.metrics, self.settings)
         self.relaying = asyncio.create_task(relay.run())
 
     async def in_step(self) -> None:

@@ -60,12 +60,9 @@ async def test_verifier_alone_in_another_folder_recomputes_the_figures(tmp_path:
     async with small_world(tmp_path / "world") as world:
         place, _ = await world.bundle(tmp_path / "out", form="zip")
         folder, _ = await world.bundle(tmp_path / "other")
+    command = (sys.executable, "-I", folder / "verify.py", place)
     run = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-I", folder / "verify.py", place],
-        capture_output=True,
-        cwd=tmp_path,
-        check=False,
+        lambda: subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)
     )
     shown = run.stdout.decode()
     assert run.returncode == 0, shown

@@ -246,7 +246,7 @@ class Thief:
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
         self._log = TinyLog(origin=ORIGIN)
-        self._log.signer = pair.register.signer  # type: ignore[assignment]
+        self._log.signer = pair.register.signer
 
     async def append(self, count: int) -> None:
         """Append leaves of his own to what the secondary node holds, and have them cosigned."""

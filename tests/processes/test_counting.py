@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -236,6 +237,10 @@ def seen(found: Mapping[str, Any]) -> dict[str, int]:
     return {n: c for n, c in (found["deductions"] | found["counted"]).items() if c}
 
 
+def has_more_drafts(journals: Path, known: set[Path]) -> bool:
+    return set(journals.glob("*.draft")) > known
+
+
 @contextmanager
 def node_and_tally(data: Path, settings: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     """Start a node and, in a process of its own, what counts for it; give the node's faces."""
@@ -319,7 +324,7 @@ def test_a_counting_process_killed_while_it_seals_counts_everything_once(
             # Somewhere between the first byte of a draft and the deletion of the spool.
             with running(data, "--roles", "tally", **settings) as process:
                 known = set(journals.glob("*.draft"))
-                until(lambda known=known: set(journals.glob("*.draft")) > known, pause_s=0.002)
+                until(partial(has_more_drafts, journals, known), pause_s=0.002)
                 time.sleep(random.uniform(0.0, 0.15))
                 process.send_signal(signal.SIGKILL)
         with running(data, "--roles", "tally", **settings):

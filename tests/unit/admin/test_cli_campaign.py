@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.admin.conftest import CommandLine
 
-SHOWN = {
+SHOWN: dict[str, str | bool | int] = {
     "id": "c20261121-0a1b2c3d",
     "declared": True,
     "state": "declared",
@@ -33,7 +33,7 @@ def test_a_campaign_is_declared_in_beijing_time(xibiao: CommandLine) -> None:
     more = ("--prefix", "88.1", "--prefix", "88.2", "--agent", "Locust", "--key", "ab")
     outcome = xibiao("campaign", "declare", *options, *more)
     assert outcome.code == 0
-    assert SHOWN["id"] in outcome.out
+    assert str(SHOWN["id"]) in outcome.out
     assert (seen[0].method, seen[0].url.path) == ("POST", "/api/v1/campaigns")
     assert json.loads(seen[0].content) == {
         "from": "",

@@ -103,8 +103,13 @@ def test_a_file_has_the_bytes_of_the_decision() -> None:
     assert (reader.header, reader.offset, reader.is_damaged) == (HEADER, ends, False)
 
 
+Noted = tuple[Channel, Outcome, str, tuple[bytes, str, int]]
+
+
 @given(st.lists(st.lists(events, max_size=4), max_size=4))
-def test_what_is_written_is_read(written: list[list[tuple[Channel, Outcome, str, tuple]]]) -> None:
+def test_what_is_written_is_read(
+    written: list[list[Noted]],
+) -> None:
     blocks = [block_of(agent_part(1, "agent 1"), agent_part(2, "agent 2"))]
     for number, noted in enumerate(written):
         parts = [event_part(ch, out, name) + client_part(*who) for ch, out, name, who in noted]

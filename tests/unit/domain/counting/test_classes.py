@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,7 @@ def test_a_burst_passes_share_median_and_number() -> None:
     assert bursts(Counter(a=1_001), {"a": (50, 100, 5_000, 6_000)}, rule) == ["a"]
 
 
+Take = tuple[str, str, str, str, str, int, bool, bool]
 takes = st.lists(
     st.tuples(
         st.sampled_from(NEARS),
@@ -139,7 +141,7 @@ takes = st.lists(
 
 
 @given(takes)
-def test_gross_is_the_sum_of_all_classes(given_events: list[tuple[str, ...]]) -> None:
+def test_gross_is_the_sum_of_all_classes(given_events: list[Take]) -> None:
     count = PeriodCount(RULES, CountedTimes(WINDOW_MS), bursts={"c"})
     seen: Counter[str] = Counter()
     for near, role, agent, client, identifier, at_ms, test, found in sorted(
@@ -166,9 +168,9 @@ def test_gross_is_the_sum_of_all_classes(given_events: list[tuple[str, ...]]) ->
 
 @given(takes, st.randoms(use_true_random=False))
 def test_without_repeats_the_order_of_events_changes_nothing(
-    given_events: list[tuple[str, ...]], random: object
+    given_events: list[Take], random: Random
 ) -> None:
-    def counts(some: list[tuple[str, ...]]) -> dict[str, dict[str, int]]:
+    def counts(some: list[tuple[int, Take]]) -> dict[str, dict[str, int]]:
         count = PeriodCount(RULES, CountedTimes(0))
         for number, (near, role, agent, client, identifier, _, test, found) in some:
             count.take(
@@ -184,8 +186,8 @@ def test_without_repeats_the_order_of_events_changes_nothing(
 
     numbered = list(enumerate(given_events))
     shuffled = list(numbered)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert counts(numbered) == counts(shuffled)  # type: ignore[arg-type]
+    random.shuffle(shuffled)
+    assert counts(numbered) == counts(shuffled)
 
 
 def test_counts_are_added_by_class_and_channel() -> None:

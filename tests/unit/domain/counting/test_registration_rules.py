@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ def judged(template: str, **attributes: str) -> Judgement:
 
 def record(template: str, attributes: dict[str, str], **changed: object) -> Content:
     """Return a record."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "object_class": "batch",
         "source": Source("api"),
         "status": Status.ACTIVE,
@@ -37,9 +38,8 @@ def record(template: str, attributes: dict[str, str], **changed: object) -> Cont
         "actor": "key:a",
         "at": "2026-11-21T09:00:00.123Z",
     }
-    return Content(  # type: ignore[arg-type]
-        identifier="88.1/A", template=template, attributes=attributes, **(fields | changed)
-    )
+    fields |= {"identifier": "88.1/A", "template": template, "attributes": attributes}
+    return Content(**(fields | changed))
 
 
 def test_packages_of_one_batch_differ_by_their_serial() -> None:

@@ -73,7 +73,7 @@ class Rig:
         return sorted(self.folder.glob("*.spool"))
 
     def blocks(self) -> list[Block]:
-        found = []
+        found: list[Block] = []
         for path in self.files:
             reader, data = SpoolReader(), path.read_bytes()
             found += reader.read(data)
