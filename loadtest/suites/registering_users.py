@@ -42,9 +42,10 @@ class RegisteringUser(FastHttpUser):
         return float(constant_throughput(self.rate)(self))
 
     def on_start(self) -> None:
-        """Take the run's state."""
+        """Take the run's state, and begin at some moment of the first interval: nobody in step."""
         options = options_of(self.environment)
         self.run_state: LoadRun = current_run(self.environment)
+        gevent.sleep(self.run_state.chance.uniform(0.0, 1.0 / self.rate))
         self.api = RegisterApi(
             self.client, self.run_state, key=options.key, retries=options.retries
         )
