@@ -49,13 +49,13 @@ FULL = Plan(
     name="full",
     rows=262_000,
     file_rows=60_000,
-    rows_a_file=5_000,
+    rows_a_file=1_000,
     batch=500,
     # About 1,050 registrations and 190 look-ups a second: five minutes.
     users={
         "RegisterSingle": Users(10, 10.0),
         "RegisterBatch": Users(2, 0.8),
-        "ImportFiles": Users(1, 0.03),
+        "ImportFiles": Users(1, 0.15),
         "ChangeRecords": Users(2, 2.0),
         "ResolveHttp": Users(8, 10.0),
         "ResolvePage": Users(3, 10.0),

@@ -221,6 +221,9 @@ def _postgresql_engine(
         "lock_timeout": str(lock_timeout_ms),
         "idle_in_transaction_session_timeout": str(2 * statement_timeout_ms),
         "jit": "off",  # plans here are short; compiling them costs more than running them
+        # Hot statements go by a key. A plan made while their table was empty reads all of it, and
+        # is kept until the table is analysed: for a minute at least.
+        "enable_seqscan": "off",
     }
     return create_async_engine(
         address,

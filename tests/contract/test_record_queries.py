@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 from admin.parts import Register
 from node.domain.record import Action, Status
-from node.storage import edge_queries, insert_queries, record_queries
+from node.storage import edge_queries, insert_queries, log_queries, record_queries
+from node.storage.engine import WriteScope
 from node.storage.stored_values import NewChange
 from tests.builders import content, counts, lot, register_at, register_lots
+
+AT = "2026-11-21T09:00:00.000Z"
 
 
 def changes(register: Register, numbers: Sequence[int], **fields: object) -> list[NewChange]:
@@ -32,7 +35,7 @@ async def test_alone_goes_what_neither_exists_nor_is_waited_for(postgres_url: st
     async with register_at(postgres_url) as register:
         await register_lots(register, [1])
         async with register.database.write() as scope:
-            await edge_queries.add(scope, [(lot(2), lot(9))], "2026-11-21T09:00:00.000Z")
+            await edge_queries.add(scope, [(lot(2), lot(9))], AT)
         new = changes(register, [1, 2, 3, 3])
         created = await insert_queries.insert_new_alone(register.database, new)
         assert created == {lot(3)}
@@ -108,3 +111,29 @@ async def test_history_is_complete_and_oldest_first(store_url: str) -> None:
             (2, "change", None),
             (3, "change", None),
         ]
+
+
+async def test_statements_go_by_keys_however_empty_their_tables_were(postgres_url: str) -> None:
+    """A plan made for empty tables is kept until they are analysed: it must suit full ones."""
+    names = [lot(number) for number in range(2_000)]
+    async with register_at(postgres_url) as register:
+
+        async def use(scope: WriteScope) -> None:
+            await record_queries.lock(scope, names[:200])
+            await record_queries.find_within(scope, names[:200])
+            await edge_queries.close(scope, names[:200])
+            await log_queries.unlogged(scope, 100)
+
+        async with register.database.write() as scope:
+            for _ in range(10):
+                await use(scope)
+        await register_lots(register, range(2_000))
+        async with register.database.write() as scope:
+            await edge_queries.add(scope, [(name, lot(0)) for name in names[200:]], AT)
+            await use(scope)
+            await scope.rows("SELECT pg_stat_force_next_flush()")
+        async with register.database.read() as scope:
+            read = await scope.rows(
+                "SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE seq_tup_read > 1000"
+            )
+    assert [tuple(row) for row in read] == []
