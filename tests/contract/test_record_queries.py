@@ -132,8 +132,8 @@ async def test_statements_go_by_keys_however_empty_their_tables_were(postgres_ur
             await edge_queries.add(scope, [(name, lot(0)) for name in names[200:]], AT)
             await use(scope)
             await scope.rows("SELECT pg_stat_force_next_flush()")
-        async with register.database.read() as scope:
-            read = await scope.rows(
+        async with register.database.read() as reader:
+            read = await reader.rows(
                 "SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE seq_tup_read > 1000"
             )
     assert [tuple(row) for row in read] == []
