@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.storage.engine import ReadScope, WriteScope
+from node.storage.statistics_queries import oldest_pending_leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +304,9 @@ async def oldest_unacknowledged(scope: ReadScope, acked_size: int) -> str:
     rows = await scope.rows(
         "SELECT c.leaf FROM leaf l JOIN change c USING (change_id) WHERE l.leaf_index = $1",
         (acked_size,),
-    ) or await scope.rows(
-        "SELECT c.leaf FROM pending p JOIN change c USING (change_id) ORDER BY p.change_id LIMIT 1"
     )
-    return bytes(rows[0][0])[7:31].decode() if rows else ""
+    leaf = bytes(rows[0][0]) if rows else await oldest_pending_leaf(scope)
+    return leaf[7:31].decode() if leaf else ""
 
 
 async def put_cosignature(scope: WriteScope, peer: str, size: int, line: bytes, at: str) -> None:

@@ -137,3 +137,27 @@ async def test_statements_go_by_keys_however_empty_their_tables_were(postgres_ur
                 "SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE seq_tup_read > 1000"
             )
     assert [tuple(row) for row in read] == []
+
+
+async def test_what_is_not_logged_is_found_by_its_key_whatever_is_believed(
+    postgres_url: str,
+) -> None:
+    """Statistics of `pending` are those of some moment of the past, when it may have been long."""
+    async with register_at(postgres_url) as register:
+        await register_lots(register, range(2_000))
+        async with register.database.write() as scope:
+            await scope.rows_affected("UPDATE pending SET follows = true", ())
+        async with register.database.write() as scope:
+            for table in ("pending", "change"):
+                await scope.rows_affected(f"ANALYZE {table}", ())
+            last = "change_id = (SELECT max(change_id) FROM change)"
+            await scope.rows_affected(f"UPDATE pending SET follows = {last}", ())
+            await scope.rows("SELECT pg_stat_force_next_flush(), pg_stat_reset()")
+        async with register.database.write() as scope:
+            assert len(await log_queries.unlogged(scope, 100)) == 1
+            await scope.rows("SELECT pg_stat_force_next_flush()")
+        async with register.database.read() as reader:
+            ((read,),) = await reader.rows(
+                "SELECT sum(idx_tup_fetch) FROM pg_stat_user_tables WHERE relname = 'change'"
+            )
+    assert read <= 10
