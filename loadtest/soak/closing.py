@@ -71,7 +71,10 @@ def _counted(site: ProductionSite, noted: Noted, troubles: Troubles) -> Finding:
             time.sleep(1.0)
     finally:
         face.close()
-    wrong = list(invariants.miscounted(gross + dropped, noted.answered, asked, lost=lost))
+    wrong = [
+        *invariants.overcounted(gross + dropped, asked),
+        *invariants.undercounted(gross + dropped, noted.answered, lost=lost),
+    ]
     return Finding(
         "解析计数不多于请求,短缺不超过声明的上限。",
         "No more look-ups are counted than were asked; what is missing is within the bound.",

@@ -108,10 +108,24 @@ def lost_bound(noted: Noted, killed_ms: Iterable[int]) -> int:
     return bound
 
 
-def miscounted(gross: int, at_least: int, at_most: int, *, lost: int) -> Iterator[str]:
-    """I7: what is counted was asked, and what is missing is within the bound."""
+def asked_until(noted: Noted, at_ms: int) -> int:
+    """Return how many look-ups a count of that moment may have, at most.
+
+    The load notes them by the second in which they ended, some time after that.
+    """
+    last = at_ms // 1_000 + 1
+    each = noted.answered_each + noted.unanswered_each
+    return sum(n for second, n in each.items() if second <= last) + ASKED_UNDER_WAY
+
+
+def overcounted(gross: int, at_most: int) -> Iterator[str]:
+    """I7: what is counted was asked."""
     if gross > at_most:
         yield f"I7 计数 {gross} 多于请求 {at_most} more counted than asked"
+
+
+def undercounted(gross: int, at_least: int, *, lost: int) -> Iterator[str]:
+    """I7: what is missing is within the bound."""
     if gross < at_least - lost:
         yield (
             f"I7 计数 {gross} 少于应答 {at_least},短缺超过上限 {lost}"

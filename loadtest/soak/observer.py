@@ -67,6 +67,7 @@ class Observer:
         self._lock = threading.Lock()
         self._fresh: list[Line] = []
         self._last_ms = troubles.began_ms
+        self._counted = (troubles.began_ms, 0)  # when, and how many look-ups
         self.history: list[Moment] = []
         self.log = FollowedLog()
 
@@ -181,12 +182,15 @@ class Observer:
         with self._lock:
             self._fresh += self._tail.look()
             noted = self._tail.noted
-            most = noted.answered + noted.unanswered + invariants.ASKED_UNDER_WAY
+            # What the load has noted is some seconds behind: the count of the last look is judged.
+            (earlier_ms, earlier), self._counted = self._counted, (at_ms, gross + dropped)
+            most = invariants.asked_until(noted, earlier_ms)
             lost = invariants.lost_bound(noted, self._troubles.killed("resolver"))
         settled = [m for m in self.history if m.at_ms < at_ms - _COUNTED_AFTER_MS]
         least = settled[-1].answered if settled and self._troubles.is_calm(at_ms) else 0
         found.figures |= {"asked": noted.answered + noted.unanswered, "answered": noted.answered}
-        yield from invariants.miscounted(gross + dropped, least, most, lost=lost)
+        yield from invariants.overcounted(earlier, most)
+        yield from invariants.undercounted(gross + dropped, least, lost=lost)
         if "equivocation" in str(alarms):
             yield f"I4 {status['sync']['alarms']}"
 

@@ -64,11 +64,13 @@ class ReadScope:
         return self.dialect == POSTGRESQL
 
     async def alone(self, sql: str, *parameters: object) -> Sequence[Any]:
-        """Run ONE statement in autocommit, past SQLAlchemy (PostgreSQL only).
+        """Run ONE statement that needs no transaction around it and return its rows.
 
-        SQLAlchemy sends BEGIN with the first statement that passes through it; a look-up that
-        stands alone saves two round trips.
+        SQLAlchemy sends BEGIN with the first statement that passes through it; on PostgreSQL a
+        statement that stands alone goes past it, in autocommit, and saves two round trips.
         """
+        if not self.is_postgresql:
+            return await self.rows(sql, parameters)
         raw = await self.connection.get_raw_connection()
         driver: asyncpg.Connection = raw.driver_connection
         rows: Sequence[Any] = await driver.fetch(sql, *parameters)

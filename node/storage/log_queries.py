@@ -36,7 +36,7 @@ class PendingChange(msgspec.Struct, frozen=True, gc=False):
 
 async def state(scope: ReadScope) -> LogState:
     """Return the state of the log."""
-    row = (await scope.rows("SELECT size, root, checkpoint, signed_at FROM log_state"))[0]
+    row = (await scope.alone("SELECT size, root, checkpoint, signed_at FROM log_state"))[0]
     return LogState(row[0], bytes(row[1]), bytes(row[2]), row[3])
 
 
@@ -194,10 +194,10 @@ async def pending_count(scope: ReadScope, ceiling: int) -> int:
 async def unlogged(scope: ReadScope, limit: int) -> list[str]:
     """Return identifiers whose latest committed change to an existing record is not logged yet."""
     # Not a join: what is believed of `pending` is always wrong, and a join read all changes for it.
-    rows = await scope.rows(
+    rows = await scope.alone(
         "SELECT (SELECT c.identifier FROM change c WHERE c.change_id = p.change_id)"
         " FROM pending p WHERE p.follows LIMIT $1",
-        (limit,),
+        limit,
     )
     return [row[0] for row in rows]
 

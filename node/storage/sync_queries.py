@@ -122,11 +122,7 @@ WHERE l.leaf_index IN (SELECT value FROM json_each($1)) ORDER BY l.leaf_index
 
 async def changes(scope: ReadScope, first: int, end: int) -> list[LoggedChange]:
     """Return the changes at the leaf indexes first … end - 1, in order."""
-    if scope.is_postgresql:
-        rows = await scope.alone(_IN_RANGE, first, end)
-    else:
-        rows = await scope.rows(_IN_RANGE, (first, end))
-    return [_change(row) for row in rows]
+    return [_change(row) for row in await scope.alone(_IN_RANGE, first, end)]
 
 
 async def changes_at(scope: ReadScope, indexes: Sequence[int]) -> list[LoggedChange]:

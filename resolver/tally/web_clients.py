@@ -97,7 +97,8 @@ class WebClients:
         if authorization and not actor:
             actor = self._actor_of(authorization)
         if not actor:
-            return self.part(peer, forwarded if self.is_proxy(peer) else b"", agent)
+            is_believed = bool(forwarded) and self.is_proxy(peer)
+            return self.part(peer, forwarded if is_believed else b"", agent)
         return client_part(self._address(peer, forwarded), actor, self._number(agent))
 
     def forget(self) -> None:

@@ -146,9 +146,16 @@ def test_an_index_that_falls_is_named() -> None:
 
 
 def test_no_more_is_counted_than_asked_and_no_more_missing_than_kills_explain() -> None:
-    assert not list(invariants.miscounted(900, 1_000, 1_010, lost=100))
-    assert len(list(invariants.miscounted(899, 1_000, 1_010, lost=100))) == 1
-    assert len(list(invariants.miscounted(1_011, 1_000, 1_010, lost=100))) == 1
+    assert not list(invariants.undercounted(900, 1_000, lost=100))
+    assert len(list(invariants.undercounted(899, 1_000, lost=100))) == 1
+    assert not list(invariants.overcounted(1_010, 1_010))
+    assert len(list(invariants.overcounted(1_011, 1_010))) == 1
+
+
+def test_a_count_is_held_against_what_had_been_asked_by_then() -> None:
+    noted = Noted(answered_each=Counter({5: 100, 6: 10, 7: 1}), unanswered_each=Counter({6: 1_000}))
+    assert invariants.asked_until(noted, 5_999) == 1_110 + invariants.ASKED_UNDER_WAY
+    assert invariants.asked_until(noted, 4_000) == 100 + invariants.ASKED_UNDER_WAY
 
 
 def test_the_bound_of_what_a_kill_loses_follows_the_rate_around_it() -> None:
