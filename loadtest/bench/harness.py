@@ -58,8 +58,13 @@ class Comparison:
 
     @property
     def ratio(self) -> float | None:
-        """The product as a part of the ceiling, both as medians."""
-        return self.value / _median(self.ceiling) if self.ceiling else None
+        """The product as a part of the ceiling: the median of the rounds.
+
+        The two of a round follow each other closely; from round to round a shared machine changes
+        its speed by half.
+        """
+        rounds = zip(self.product, self.ceiling, strict=True)
+        return statistics.median(p.value / c.value for p, c in rounds) if self.ceiling else None
 
     @property
     def judged(self) -> float:

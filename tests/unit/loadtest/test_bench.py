@@ -118,9 +118,9 @@ def test_reports_of_something_else_give_no_figure(report: str) -> None:
             parse(report)
 
 
-def test_ratio_is_that_of_the_medians() -> None:
+def test_ratio_is_the_median_of_the_rounds() -> None:
     comparison = compared([50, 10, 60], [100, 90, 400])
-    assert (comparison.value, comparison.ceiling_value, comparison.ratio) == (50, 100, 0.5)
+    assert (comparison.value, comparison.ceiling_value, comparison.ratio) == (50, 100, 0.15)
     assert comparison.runs == [[50, 100], [10, 90], [60, 400]]
 
 
