@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -234,3 +235,23 @@ async def test_a_stopped_peer_costs_nothing_and_is_caught_up(
         await pair.start_secondary()
         await pair.in_step()
         await assert_same(pair)
+
+
+async def test_two_relays_at_once_do_no_harm(store_url: str, tmp_path: Path) -> None:
+    """As when a node is moved and the old one still runs: one would do, but nothing is wrong."""
+    async with link_at(store_url, tmp_path / "peer", batch=7) as pair:
+        first = pair.relaying
+        assert first is not None
+        pair.start_relay()
+        try:
+            for begin in range(0, 200, 20):
+                await pair.register_and_log(range(begin, begin + 20))
+            await pair.in_step()
+            await assert_same(pair)
+            assert (await pair.compare()).differences == 0
+            assert await pair.alarms() == []
+            assert await waiting(pair, "rejected") == []
+        finally:
+            first.cancel()
+            with suppress(asyncio.CancelledError):
+                await first
