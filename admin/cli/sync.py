@@ -26,6 +26,16 @@ timeout_option = click.option(
 )
 
 
+_ITEM_COLUMNS = ("index", "identifier", "state", "code", "reason", "attempts")
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """A page of items; `next` is None on the last one."""
+
+    items: list[dict[str, object]]
+    next: int | None = None
+
+
 @click.group(epilog=EXIT_CODES)
 def sync() -> None:
     """二级节点同步 / The link to the secondary node: items, orders, alarms."""
@@ -43,13 +53,41 @@ def show(surroundings: Surroundings, *, node: str | None, as_json: bool) -> int:
         click.echo(msgspec.json.encode(found).decode())
         return OK
     for name, title, columns in (
-        ("items", "条目 Items", ("index", "identifier", "state", "code", "reason", "attempts")),
+        ("items", "条目 Items", _ITEM_COLUMNS),
         ("directives", "指令 Orders", ("id", "kind", "received_at", "handled_by", "note")),
         ("alarms", "告警 Alarms", ("kind", "zh", "en", "raised_at")),
     ):
         rows = cast("list[dict[str, object]]", found[name])
         click.echo(title)
         print_rows([{column: row[column] for column in columns} for row in rows])
+    return OK
+
+
+@sync.command(epilog=EXIT_CODES)
+@click.option(
+    "--state",
+    default="rejected",
+    show_default=True,
+    help="rejected, blocked, unknown, retry, dropped",
+)
+@node_option
+@json_option
+@click.pass_obj
+def items(surroundings: Surroundings, *, state: str, node: str | None, as_json: bool) -> int:
+    """列出某一状态的全部条目 / List every item in a state, with --json one a line."""
+    rows: list[dict[str, object]] = []
+    with connect(surroundings, node) as client:
+        after: int | str | None = ""
+        while after is not None:
+            page = client.get(f"{SYNC}/items", _Page, params={"state": state, "after": str(after)})
+            for row in page.items:
+                if as_json:
+                    click.echo(msgspec.json.encode(row).decode())
+                else:
+                    rows.append({column: row[column] for column in _ITEM_COLUMNS})
+            after = page.next
+    if not as_json:
+        print_rows(rows)
     return OK
 
 

@@ -157,6 +157,7 @@ def _sync_routes(s: SyncRoutes) -> list[_Route]:
         ("POST", SYNC + "/receipts", s.receipt, "取得回执 / Ask for a receipt"),
         ("POST", SYNC + "/day-reports", s.report_day, "上报一日数据 / Report a day"),
         ("GET", SYNC + "/errands/{number}", s.errand, "任务结果 / What became of an errand"),
+        ("GET", SYNC + "/items", s.items, "待处理条目 / Items by state"),
         ("POST", SYNC + "/items:{action}", s.move_items, "重试或放弃 / Retry or drop items"),
         ("POST", SYNC + "/directives/{id}", s.decide, "处理指令 / Decide about an order"),
         ("POST", SYNC + "/alarms:clear", s.clear_alarm, "解除告警 / Clear an alarm"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
@@ -30,6 +31,8 @@ from node.storage.reconciliation_queries import Reconciliation
 
 MAX_BODY = 262_144
 LISTED = 200
+STATES = ("rejected", "blocked", "unknown", "retry", "dropped")
+_INDEX = re.compile(r"\d{1,15}", re.ASCII)
 
 
 class CompareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,7 +110,7 @@ class SyncRoutes:
         async with self._database.read() as scope:
             items = {
                 state: await sync_queries.items(scope, self._peer, state, LISTED)
-                for state in ("rejected", "blocked", "unknown", "retry", "dropped")
+                for state in STATES
             }
             orders = await directive_queries.directives(scope, self._peer, LISTED)
             alarms = await alarm_queries.standing(scope)
@@ -119,6 +122,26 @@ class SyncRoutes:
                 "alarms": alarms,
             }
         )
+
+    async def items(self, request: Request) -> Response:
+        """Return items in one `state`, by leaf index from above `after` on.
+
+        `next` is the `after` of the next page, null at the end.
+        """
+        self._operator(request)
+        query = request.query_params
+        state, after = query.get("state", STATES[0]), query.get("after", "")
+        if state not in STATES:
+            raise InvalidInput(
+                f"state 须为 {'、'.join(STATES)} 之一", f"state must be one of {', '.join(STATES)}"
+            )
+        if after and not _INDEX.fullmatch(after):
+            raise InvalidInput("after 须为叶序号", "after must be a leaf index")
+        first = int(after) if after else -1
+        async with self._database.read() as scope:
+            found = await sync_queries.items_after(scope, self._peer, state, first, LISTED)
+        going_on = found[-1].index if len(found) == LISTED else None
+        return json_response({"items": found, "next": going_on})
 
     async def receipt(self, request: Request) -> Response:
         """Ask the secondary node for a receipt; answers 202 with the number of the errand.

@@ -265,6 +265,18 @@ async def items(scope: ReadScope, peer: str, state: str, limit: int) -> list[Wai
     return [WaitingItem(*row) for row in rows]
 
 
+async def items_after(
+    scope: ReadScope, peer: str, state: str, after: int, limit: int
+) -> list[WaitingItem]:
+    """Return items in one state with a leaf index above `after`, by leaf index."""
+    rows = await scope.rows(
+        "SELECT leaf_index, identifier, state, code, reason, attempts, changed_at FROM sync_item"
+        " WHERE peer = $1 AND state = $2 AND leaf_index > $3 ORDER BY leaf_index LIMIT $4",
+        (peer, state, after, limit),
+    )
+    return [WaitingItem(*row) for row in rows]
+
+
 async def item_counts(scope: ReadScope, peer: str) -> dict[str, int]:
     """Return how many items are in each state."""
     rows = await scope.rows(
