@@ -299,7 +299,9 @@ async def _known_to_pool(connection: AsyncConnection, engine: AsyncEngine) -> As
         yield
     except _CONNECTION_LOST:
         await connection.invalidate()
-        await engine.dispose()
+        # To its end, even if who ran into this is cancelled: SQLAlchemy logs each connection whose
+        # closing is cut short as a fault of ours.
+        await asyncio.shield(engine.dispose())
         raise
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from node.errors import Overloaded, Unavailable
-from node.storage.engine import Retry, open_database
+from node.storage.engine import Database, Retry, open_database
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,42 @@ async def test_a_connection_in_the_middle_of_its_end_is_given_up_as_lost(postgre
         assert after != before
     finally:
         await database.close()
+
+
+async def test_lost_connections_are_closed_to_the_end_by_whoever_is_cancelled(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A session that ends with the server cancels what reads for it in the middle of this."""
+    closing, may_close, closed = asyncio.Event(), asyncio.Event(), list[object]()
+    close = asyncpg.Connection.close
+
+    async def slow_close(connection: asyncpg.Connection, **options: float) -> None:
+        if not options:  # SQLAlchemy gives a time to the connection that was lost itself
+            closing.set()
+            await may_close.wait()
+        await close(connection, **options)
+        closed.append(connection)
+
+    async def lose(database: Database) -> None:
+        async with database.read() as scope:
+            await scope.rows("SELECT 1")
+            raise asyncpg.ConnectionDoesNotExistError
+
+    database = open_database(postgres_url)
+    try:
+        async with database.read() as one, database.read() as other:
+            await one.rows("SELECT 1")
+            await other.rows("SELECT 1")
+        monkeypatch.setattr(asyncpg.Connection, "close", slow_close)
+        losing = asyncio.create_task(lose(database))
+        await closing.wait()
+        losing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await losing
+        may_close.set()
+        async with asyncio.timeout(30):
+            while len(closed) < 2:  # noqa: ASYNC110 - the pool tells nobody
+                await asyncio.sleep(0)
+    finally:
+        await database.close()
+    assert [record.message for record in caplog.records if record.exc_info] == []
