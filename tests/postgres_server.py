@@ -8,14 +8,13 @@ start().
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.server_process import ServerFailed, ServerProcess, find_program, free_port
+from tests.server_process import ServerFailed, ServerProcess, find_program, free_port, kill_below
 
 _DEBIAN_PROGRAMS = "usr/lib/postgresql/*/bin"
 _SUPERUSER = "postgres"
@@ -91,11 +90,7 @@ class PostgresServer:
 
     def kill(self) -> None:
         """Kill every process of the cluster at once, as `kill -9` or a lost container would."""
-        postmaster = self.pid
-        # Stopped first, so that it starts no process that the list would miss.
-        os.kill(postmaster, signal.SIGSTOP)
-        for child in _children_of(postmaster):
-            _kill_and_wait(child)
+        kill_below(self.pid)
         self._server.end(signal.SIGKILL)
 
     def close(self) -> None:
@@ -144,23 +139,3 @@ class PostgresServer:
     def _try_execute(self, statement: str) -> subprocess.CompletedProcess[str]:
         command = [self._psql, "-X", "-q", "-d", self.url("postgres"), "-c", statement]
         return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def _children_of(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text().split()]
-
-
-def _kill_and_wait(pid: int) -> None:
-    """Kill a process that is not our child and return when it is gone."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        select.select([handle], [], [])
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(handle)

@@ -8,6 +8,7 @@ install, never a skipped test.
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
@@ -60,6 +61,32 @@ def free_port(first: int) -> int:
                 continue
             return port
     raise ServerFailed(f"no free port from {first}")
+
+
+def kill_below(pid: int) -> None:
+    """Stop a process, kill its children and return when they are gone.
+
+    It is stopped so that it starts no child that the list would miss. Who starts a PostgreSQL
+    server again while a process of the last one is still there is refused.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        _kill_and_wait(int(child))
+
+
+def _kill_and_wait(pid: int) -> None:
+    """Kill a process that is not our child and return when it is gone."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [])
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
 
 
 class ServerProcess:

@@ -13,11 +13,10 @@ import shutil
 import signal
 import socket
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from loadtest.bench.processes import SERVER_CORE, BenchFailed, pinned, run_to_end
-from tests.server_process import ServerProcess, find_program, free_port
+from tests.server_process import ServerProcess, find_program, free_port, kill_below
 
 _DEBIAN_PROGRAMS = "usr/lib/postgresql/*/bin"
 _SUPERUSER = "postgres"
@@ -148,12 +147,7 @@ class PostgresCluster:
 
     def kill(self) -> None:
         """Kill every process of the cluster at once, as `kill -9` or a lost container would."""
-        postmaster = self.pid
-        # Stopped first, so that it starts no process that the list would miss.
-        os.kill(postmaster, signal.SIGSTOP)
-        for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
-            with suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
+        kill_below(self.pid)
         self._server.end(signal.SIGKILL)
 
     def start(self) -> None:
