@@ -19,7 +19,14 @@ from loadtest.suites.handle_sockets import NoAnswer
 from loadtest.suites.load_run import LoadRun, monotonic
 from loadtest.suites.look_ups import LookUps, Wrong
 from loadtest.suites.record_book import BOUND_S
-from loadtest.suites.shown_answer import Shown, WrongAnswer, read_handle, read_json, read_page
+from loadtest.suites.shown_answer import (
+    CannotAnswer,
+    Shown,
+    WrongAnswer,
+    read_handle,
+    read_json,
+    read_page,
+)
 
 AGENT = "xibiao-soak/1"
 PATIENCE_S = 5.0
@@ -69,10 +76,6 @@ class SoakLookUps(LookUps):
         return strict
 
 
-class NotNow(Exception):
-    """The node answered that it cannot answer now."""
-
-
 def http_asker(channel: str, server: Address) -> Asker:
     """Return what asks for JSON or for the page of a scanned code."""
     headers = f"Accept: {_ACCEPT[channel]}\r\nUser-Agent: {AGENT}\r\n"
@@ -83,7 +86,7 @@ def http_asker(channel: str, server: Address) -> Asker:
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise NotNow(f"status {answer.status}")
+            raise CannotAnswer(f"status {answer.status}")
         return read(answer.body)
 
     return ask
@@ -109,7 +112,7 @@ async def look_up_once(look_ups: SoakLookUps, ask: Asker, channel: str) -> None:
     try:
         look_ups.judge(identifier, await ask(identifier), began)
         failed = False
-    except (NoAnswer, NotNow):
+    except (NoAnswer, CannotAnswer):
         look_ups.unanswered()
     except WrongAnswer as error:
         run.note_resolution(channel, "wrong")

@@ -18,7 +18,14 @@ from loadtest.suites.handle_sockets import DatagramClient, NoAnswer, StreamClien
 from loadtest.suites.load_run import monotonic
 from loadtest.suites.look_ups import LookUps, Wrong
 from loadtest.suites.options import AGENT
-from loadtest.suites.shown_answer import Shown, WrongAnswer, read_handle, read_json, read_page
+from loadtest.suites.shown_answer import (
+    CannotAnswer,
+    Shown,
+    WrongAnswer,
+    read_handle,
+    read_json,
+    read_page,
+)
 
 _IDLE_S = 0.2
 _TRIES = 4
@@ -159,6 +166,9 @@ class _Handle(User):
         except WrongAnswer as error:
             failure = error
             self._run.note_fault(f"{error} [{self.channel}] {identifier}")
+        except CannotAnswer as error:
+            failure = error
+            self.look_ups.unanswered()
         except (Wrong, NoAnswer) as error:
             failure = error
         self.environment.events.request.fire(

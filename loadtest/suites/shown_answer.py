@@ -21,7 +21,8 @@ ALWAYS_SHOWN = (
 NEVER_SHOWN = ("net_kg", "gross_kg", "buyer_name")
 STATUS_INDEX = 1900
 ATTRIBUTES_FROM = 2000
-_HANDLE_FOUND, _HANDLE_ABSENT = 1, 100
+# RC_SUCCESS, RC_SERVER_TOO_BUSY, RC_HANDLE_NOT_FOUND (RFC 3652 §2.2.2.3).
+_HANDLE_FOUND, _SERVER_BUSY, _HANDLE_ABSENT = 1, 3, 100
 _ENVELOPE_BYTES, _HEADER_BYTES = 20, 24
 _VALUE = struct.Struct(">iIBIB")
 _U32 = struct.Struct(">I")
@@ -42,6 +43,10 @@ _NAMES = {
 
 class WrongAnswer(Exception):
     """The bytes are not an answer of this face."""
+
+
+class CannotAnswer(Exception):
+    """The server says that it cannot answer now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,16 @@ def read_page(body: bytes) -> Shown:
 
 
 def read_handle(message: bytes) -> Shown | None:
-    """Read a whole message, envelope included; None: the handle does not exist."""
+    """Read a whole message, envelope included; None: the handle does not exist.
+
+    Raises CannotAnswer and WrongAnswer.
+    """
     try:
         (code,) = _U32.unpack_from(message, _ENVELOPE_BYTES + 4)
         if code == _HANDLE_ABSENT:
             return None
+        if code == _SERVER_BUSY:
+            raise CannotAnswer("response code 3")
         if code != _HANDLE_FOUND:
             raise WrongAnswer(f"response code {code}")
         name, at = _text(message, _ENVELOPE_BYTES + _HEADER_BYTES)

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.suites.shown_answer import Shown, WrongAnswer, read_handle, read_json, read_page
+from loadtest.suites.shown_answer import (
+    CannotAnswer,
+    Shown,
+    WrongAnswer,
+    read_handle,
+    read_json,
+    read_page,
+)
 
 PAGE = (
     "<!doctype html><title>86.1/A {mark}</title>"
@@ -65,6 +72,8 @@ def test_a_handle_answer_is_read() -> None:
     assert read_handle(message(100, b"")) is None
     with pytest.raises(WrongAnswer, match="response code 2"):
         read_handle(message(2, b""))
+    with pytest.raises(CannotAnswer):
+        read_handle(message(3, b""))
 
 
 @given(st.binary(max_size=200), st.sampled_from([1, 100, 5]))
