@@ -75,19 +75,19 @@ def show(surroundings: Surroundings, *, node: str | None, as_json: bool) -> int:
 @click.pass_obj
 def items(surroundings: Surroundings, *, state: str, node: str | None, as_json: bool) -> int:
     """列出某一状态的全部条目 / List every item in a state, with --json one a line."""
-    rows: list[dict[str, object]] = []
+    asked, rows = {"state": state}, list[dict[str, object]]()
     with connect(surroundings, node) as client:
-        after: int | str | None = ""
-        while after is not None:
-            page = client.get(f"{SYNC}/items", _Page, params={"state": state, "after": str(after)})
-            for row in page.items:
-                if as_json:
-                    click.echo(msgspec.json.encode(row).decode())
-                else:
-                    rows.append({column: row[column] for column in _ITEM_COLUMNS})
-            after = page.next
-    if not as_json:
-        print_rows(rows)
+        while True:
+            page = client.get(f"{SYNC}/items", _Page, params=asked)
+            rows += page.items
+            if page.next is None:
+                break
+            asked["after"] = str(page.next)
+    if as_json:
+        for row in rows:
+            click.echo(msgspec.json.encode(row).decode())
+    else:
+        print_rows([{column: row[column] for column in _ITEM_COLUMNS} for row in rows])
     return OK
 
 

@@ -255,11 +255,16 @@ async def settle_superseded(scope: WriteScope, peer: str, taken: Sequence[tuple[
     )
 
 
+_ITEMS_IN_STATE = (
+    "SELECT leaf_index, identifier, state, code, reason, attempts, changed_at FROM sync_item"
+    " WHERE peer = $1 AND state = $2"
+)
+
+
 async def items(scope: ReadScope, peer: str, state: str, limit: int) -> list[WaitingItem]:
     """Return items in one state, those that changed longest ago first."""
     rows = await scope.rows(
-        "SELECT leaf_index, identifier, state, code, reason, attempts, changed_at FROM sync_item"
-        " WHERE peer = $1 AND state = $2 ORDER BY changed_at, leaf_index LIMIT $3",
+        f"{_ITEMS_IN_STATE} ORDER BY changed_at, leaf_index LIMIT $3",
         (peer, state, limit),
     )
     return [WaitingItem(*row) for row in rows]
@@ -270,8 +275,7 @@ async def items_after(
 ) -> list[WaitingItem]:
     """Return items in one state with a leaf index above `after`, by leaf index."""
     rows = await scope.rows(
-        "SELECT leaf_index, identifier, state, code, reason, attempts, changed_at FROM sync_item"
-        " WHERE peer = $1 AND state = $2 AND leaf_index > $3 ORDER BY leaf_index LIMIT $4",
+        f"{_ITEMS_IN_STATE} AND leaf_index > $3 ORDER BY leaf_index LIMIT $4",
         (peer, state, after, limit),
     )
     return [WaitingItem(*row) for row in rows]
