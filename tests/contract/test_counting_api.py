@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,14 @@ import pytest
 from node.api.access_control import AccessControl, new_key
 from node.api.app import Faces, create_app
 from node.api.counting_routes import CountingRoutes
-from node.api.operation_routes import OperationRoutes
 from node.counting.live_totals import LiveTotals, write_live
-from node.counting.overview import resolution_report
 from node.domain.counting.moments import moment_text
 from node.registration.register import moment
 from node.registration.requests import Role
 from node.storage import key_queries
 from node.telemetry import Metrics
 from tests.builders import lot, register_at
+from tests.operations import operations
 from tests.tallies import NINE_MS, Look, Tally, Wall, tally_of
 
 CAMPAIGNS = "/api/v1/campaigns"
@@ -72,21 +70,17 @@ async def face(store_url: str, tmp_path: Path) -> AsyncIterator[Face]:
         await register.directory.refresh()
         tally = tally_of(register, tmp_path / "tally", wall)
         access = AccessControl(register.directory, wall, trusts_local=False)
-        operations = OperationRoutes(
-            access,
-            register.database,
-            Metrics(),
-            wall,
-            roles=("api",),
-            origin="log.example/tests",
-            pending_limit=1_000,
-            needs_log=True,
-            resolutions=partial(resolution_report, folder=tally.folder),
-            can_look_up=lambda: True,
-        )
         counting = CountingRoutes(access, tally.campaigns, tally.sealer, settle_s=1, sleep=_at_once)
         app = create_app(
-            Faces(None, None, None, operations, counting=counting), Metrics(), version="0"
+            Faces(
+                None,
+                None,
+                None,
+                operations(register, access, wall, folder=tally.folder),
+                counting=counting,
+            ),
+            Metrics(),
+            version="0",
         )
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:

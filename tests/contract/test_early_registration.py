@@ -7,8 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,10 +17,7 @@ from node.api.app import Faces, create_app
 from node.api.early_registration import PATH, EarlyRegistration
 from node.api.exchange import BodyBudget
 from node.api.log_reader import LogReader
-from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
-from node.counting.overview import resolution_report
-from node.counting.tally_folder import TallyFolder
 from node.errors import Overloaded
 from node.registration.coalescer import Coalescer
 from node.registration.register import moment
@@ -38,6 +33,7 @@ from tests.builders import (
     register_at,
     writers,
 )
+from tests.operations import operations
 
 BUDGET = 10_000
 # What differs from answer to answer, whichever way it takes.
@@ -117,28 +113,13 @@ async def ways_to(url: str) -> AsyncIterator[Ways]:
             single_limit=BUDGET,
             batch_limit=BUDGET,
         )
-        faces = Faces(routes, None, None, _operations(register, access, clock))
+        faces = Faces(routes, None, None, operations(register, access, clock))
         app = create_app(faces, register.metrics, version="0")
         early = EarlyRegistration(access, coalescer, backpressure, budget, register.metrics)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
             with writers(coalescer):
                 yield Ways(register, client, early, budget, f"Bearer {key}")
-
-
-def _operations(register: Register, access: AccessControl, clock: Clock) -> OperationRoutes:
-    return OperationRoutes(
-        access,
-        register.database,
-        register.metrics,
-        clock,
-        roles=("api",),
-        origin=register.signer.name,
-        pending_limit=1_000,
-        needs_log=True,
-        resolutions=partial(resolution_report, folder=TallyFolder(Path("none"))),
-        can_look_up=lambda: True,
-    )
 
 
 def item_of(number: int, **changes: object) -> bytes:

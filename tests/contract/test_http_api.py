@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from admin.parts import Register
 from node.api import registration_routes
 from node.api.access_control import AccessControl, new_key
 from node.api.app import Faces, create_app
@@ -26,16 +24,14 @@ from node.api.exchange import BodyBudget
 from node.api.import_routes import ImportRoutes
 from node.api.log_reader import LogReader
 from node.api.log_routes import LogRoutes
-from node.api.operation_routes import OperationRoutes
 from node.api.registration_routes import RegistrationRoutes
 from node.config import load
-from node.counting.overview import resolution_report
-from node.counting.tally_folder import TallyFolder
 from node.importing.job import ImportJobs
 from node.registration.register import moment
 from node.registration.requests import Role
 from node.storage import key_queries
 from tests.builders import FREE_PREFIX, Clock, attributes, lot, register_at, writers
+from tests.operations import operations
 
 LIMIT = 100_000
 
@@ -98,9 +94,9 @@ async def face_at(url: str, folder: Path) -> AsyncIterator[Face]:
                 access, ImportJobs.build(load(None, {}, {"data_dir": folder}), register, clock)
             ),
             LogRoutes(log, register.directory, register.signer.verifier_key()),
-            operations(register, access, clock, "api"),
+            operations(register, access, clock),
         )
-        looking = Faces(None, None, faces.log, operations(register, access, clock, "resolver"))
+        looking = Faces(None, None, faces.log, operations(register, access, clock, role="resolver"))
         async with (
             client_of(create_app(faces, register.metrics, version="0")) as client,
             client_of(create_app(looking, register.metrics, version="0")) as resolver,
@@ -120,24 +116,6 @@ async def face_at(url: str, folder: Path) -> AsyncIterator[Face]:
 
 def client_of(app: ASGIApp) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node")
-
-
-def operations(
-    register: Register, access: AccessControl, clock: Clock, role: str
-) -> OperationRoutes:
-    """Return the handlers of a process of one role; the look-up of a resolver is blind."""
-    return OperationRoutes(
-        access,
-        register.database,
-        register.metrics,
-        clock,
-        roles=(role,),
-        origin=register.signer.name,
-        pending_limit=1_000,
-        needs_log=role != "resolver",
-        resolutions=partial(resolution_report, folder=TallyFolder(Path("none"))),
-        can_look_up=lambda: role != "resolver",
-    )
 
 
 _counter = iter(range(1_000_000))

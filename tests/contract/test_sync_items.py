@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
 
 from node.api.access_control import AccessControl, new_key
 from node.api.app import Faces, create_app
-from node.api.operation_routes import OperationRoutes
 from node.api.sync_routes import LISTED, SyncRoutes
-from node.counting.overview import resolution_report
-from node.counting.tally_folder import TallyFolder
 from node.registration.requests import Role
 from node.storage import key_queries, sync_queries
 from node.storage.sync_queries import WaitingItem
 from node.telemetry import Metrics
 from tests.builders import lot, register_at
+from tests.operations import operations
 
 PEER = "secondary"
 AT = "2026-11-21T09:00:00.000Z"
@@ -32,7 +28,7 @@ def item(index: int, state: str = "rejected") -> WaitingItem:
 
 
 @pytest.fixture
-async def face(store_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def face(store_url: str) -> AsyncIterator[httpx.AsyncClient]:
     async with register_at(store_url) as register:
         stored, key = new_key(
             role=Role.ADMINISTRATOR,
@@ -51,20 +47,12 @@ async def face(store_url: str, tmp_path: Path) -> AsyncIterator[httpx.AsyncClien
             return datetime(2026, 11, 21, 9, tzinfo=UTC)
 
         access = AccessControl(register.directory, clock, trusts_local=False)
-        operations = OperationRoutes(
-            access,
-            register.database,
-            Metrics(),
-            clock,
-            roles=("api",),
-            origin="log.example/tests",
-            pending_limit=1_000,
-            needs_log=True,
-            resolutions=partial(resolution_report, folder=TallyFolder(tmp_path)),
-            can_look_up=lambda: True,
-        )
         sync = SyncRoutes(access, register.database, clock, peer=PEER)
-        app = create_app(Faces(None, None, None, operations, sync=sync), Metrics(), version="0")
+        app = create_app(
+            Faces(None, None, None, operations(register, access, clock), sync=sync),
+            Metrics(),
+            version="0",
+        )
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
             base_url="http://node",
