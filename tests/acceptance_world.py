@@ -153,7 +153,8 @@ class World:
             line = note.signatures[-1].encode()
             await sync_queries.put_cosignature(scope, PEER, size, line, at)
             position = PeerPosition(PEER, WITNESS.verifier_key(), size, size, at)
-            await sync_queries.put_position(scope, position)
+            before = await sync_queries.position(scope, PEER)
+            await sync_queries.move_position(scope, before, position)
             receipt = Receipt(ORIGIN, size, state.root, 1_795_000_000_123, unapplied)
             signed = sign_receipt(receipt, cosigner)
             # Asked for, as `acceptance build` does: so it is kept for ever.

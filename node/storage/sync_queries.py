@@ -86,21 +86,42 @@ async def positions(scope: ReadScope) -> list[PeerPosition]:
     return [PeerPosition(*row) for row in rows]
 
 
-async def put_position(scope: WriteScope, position: PeerPosition) -> None:
-    """Write what a peer has."""
+_MOVE = """
+INSERT INTO sync_peer (name, cosigner_key, acked_size, cosigned_size, heard_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET
+cosigner_key = excluded.cosigner_key, acked_size = excluded.acked_size,
+cosigned_size = excluded.cosigned_size, heard_at = excluded.heard_at
+WHERE sync_peer.acked_size = $6 AND sync_peer.cosigned_size = $7
+"""
+_ADVANCE = """
+UPDATE sync_peer SET heard_at = $2,
+acked_size = CASE WHEN acked_size < $3 THEN $3 ELSE acked_size END,
+cosigned_size = CASE WHEN cosigned_size < $4 THEN $4 ELSE cosigned_size END
+WHERE name = $1
+"""
+
+
+async def move_position(scope: WriteScope, before: PeerPosition, now: PeerPosition) -> None:
+    """Write what a peer has, more or less than `before`; not if that was overtaken meanwhile."""
     await scope.rows_affected(
-        "INSERT INTO sync_peer (name, cosigner_key, acked_size, cosigned_size, heard_at)"
-        " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET"
-        " cosigner_key = excluded.cosigner_key, acked_size = excluded.acked_size,"
-        " cosigned_size = excluded.cosigned_size, heard_at = excluded.heard_at",
+        _MOVE,
         (
-            position.name,
-            position.cosigner_key,
-            position.acked_size,
-            position.cosigned_size,
-            position.heard_at,
+            now.name,
+            now.cosigner_key,
+            now.acked_size,
+            now.cosigned_size,
+            now.heard_at,
+            before.acked_size,
+            before.cosigned_size,
         ),
     )
+
+
+async def advance_position(
+    scope: WriteScope, peer: str, heard_at: str, *, acked_size: int = 0, cosigned_size: int = 0
+) -> None:
+    """Write that a peer has at least so much: what another relay wrote is never taken back."""
+    await scope.rows_affected(_ADVANCE, (peer, heard_at, acked_size, cosigned_size))
 
 
 _IN_RANGE = """

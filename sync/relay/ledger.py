@@ -1,7 +1,8 @@
 """What the relay reads of the log and writes down about the link, each in one transaction.
 
-Invariants: `acked_size` in the database never passes what a peer's own answers prove; the refused
-items of a batch are written with the acknowledgement that names them, or neither is.
+Invariants: `acked_size` in the database never passes what a peer's own answers prove, and one relay
+never takes back what another wrote; the refused items of a batch are written with the
+acknowledgement that names them, or neither is.
 """
 
 from __future__ import annotations
@@ -85,10 +86,11 @@ class Ledger:
         async with self._database.read() as scope:
             return await sync_queries.position(scope, self.peer)
 
-    async def move(self, position: PeerPosition) -> None:
-        """Write where the peer is, as a session found it."""
+    async def move(self, before: PeerPosition, position: PeerPosition) -> None:
+        """Write where the peer is, as a session found it; a relay that was faster is right."""
         async with self._database.write() as scope:
-            await sync_queries.put_position(scope, replace(position, heard_at=self.now()))
+            found = replace(position, heard_at=self.now())
+            await sync_queries.move_position(scope, before, found)
 
     async def items(self, first: int, end: int) -> list[Item]:
         """Return the items at the leaf indexes first … end - 1."""
@@ -132,13 +134,12 @@ class Ledger:
         """Write down batches that count now, in log order; return the time of it."""
         at = self.now()
         async with self._database.write() as scope:
-            before = await sync_queries.position(scope, self.peer)
             evidence = [_evidence(batch, answer, at) for batch, answer in settled]
             await sync_queries.add_evidence(scope, self.peer, evidence)
             for batch, answer in settled:
                 await self._write_results(scope, batch.items, answer.refused, at)
             size = settled[-1][0].end_index
-            await sync_queries.put_position(scope, replace(before, acked_size=size, heard_at=at))
+            await sync_queries.advance_position(scope, self.peer, at, acked_size=size)
         return at
 
     async def _write_results(
@@ -178,9 +179,8 @@ class Ledger:
         """Keep the peer's cosignature on the checkpoint of `size`."""
         at = self.now()
         async with self._database.write() as scope:
-            before = await sync_queries.position(scope, self.peer)
             await sync_queries.put_cosignature(scope, self.peer, size, line, at)
-            await sync_queries.put_position(scope, replace(before, cosigned_size=size, heard_at=at))
+            await sync_queries.advance_position(scope, self.peer, at, cosigned_size=size)
 
     async def kept_cosignature(self) -> int:
         """Return the greatest size whose checkpoint bears the peer's cosignature here; 0: none."""

@@ -24,14 +24,17 @@ _log = structlog.get_logger(__name__)
 ROLLED_BACK, OTHER_COSIGNER = "peer_rolled_back", "cosigner_key"
 
 
-async def settle_position(link: Link, ledger: Ledger, log_key: Verifier) -> PeerPosition:
+async def settle_position(
+    link: Link, ledger: Ledger, log_key: Verifier, before: PeerPosition
+) -> PeerPosition:
     """Return where to go on; raises IntegrityFailure when the peer holds another log.
 
-    `log_key` verifies what our log signed.
+    `log_key` verifies what our log signed; `before` was known before the session was opened: what
+    another relay had acknowledged since, the peer could not tell yet.
     """
-    known = await _with_pinned_key(link, ledger)
+    known = await _with_pinned_key(link, ledger, before)
     if not link.capabilities.holds_log:
-        await ledger.move(known)
+        await ledger.move(before, known)
         return known
     held = link.position
     await _require_same_log(link, ledger, log_key)
@@ -50,12 +53,11 @@ async def settle_position(link: Link, ledger: Ledger, log_key: Verifier) -> Peer
         await _ask_again(link, ledger, known.acked_size, held.size)
         known = replace(known, acked_size=held.size)
     known = replace(known, cosigned_size=min(held.cosigned_size, known.acked_size))
-    await ledger.move(known)
+    await ledger.move(before, known)
     return known
 
 
-async def _with_pinned_key(link: Link, ledger: Ledger) -> PeerPosition:
-    known = await ledger.position()
+async def _with_pinned_key(link: Link, ledger: Ledger, known: PeerPosition) -> PeerPosition:
     if known.cosigner_key and known.cosigner_key != link.cosigner_key:
         await ledger.raise_alarm(
             Alarm(

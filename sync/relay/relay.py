@@ -18,6 +18,7 @@ import structlog
 from node.domain.signed_note import Verifier, parse_verifier_key
 from node.domain.template import Template
 from node.errors import AccessDenied, IntegrityFailure, XibiaoError
+from node.storage.sync_queries import PeerPosition
 from node.telemetry import Metrics
 from sync import link_handshake
 from sync.peer import Hello, ItemCode, Link, Peer
@@ -120,12 +121,13 @@ class Relay:
         end = RENEWED
         try:
             hello = self._around.hello()
+            before = await self._ledger.position()
             async with self._peer.open(hello) as link:
                 await self._ledger.clear_alarms(NOT_ADMITTED, *link_handshake.REFUSALS)
                 await self._ledger.reports.ended(LINK, "链路已恢复 / the link is back")
                 self._down_since = ""
                 self._metrics.sync_connected.set(1)
-                await self._run_on(link, hello)
+                await self._run_on(link, hello, before)
         except XibiaoError as error:
             end = error.code
             await self._failed(error)
@@ -139,12 +141,12 @@ class Relay:
             self._metrics.sync_sessions.labels(end).inc()
         return end
 
-    async def _run_on(self, link: Link, hello: Hello) -> None:
+    async def _run_on(self, link: Link, hello: Hello, before: PeerPosition) -> None:
         await put_templates(link, self._around.templates())
         # Whose a prefix is may have been told just now.
         await self._ledger.retry_refused(ItemCode.NOT_YOURS)
         log_key = parse_verifier_key(hello.log_key)
-        position = await settle_position(link, self._ledger, log_key)
+        position = await settle_position(link, self._ledger, log_key, before)
         session = Session(
             link,
             self._ledger,

@@ -173,9 +173,11 @@ class Session:
     def _is_to_be_cosigned(self, state: LogState) -> bool:
         if not self._link.capabilities.holds_log or not state.checkpoint:
             return False
+        # Another relay's offer may have been of a log that grew since we looked.
+        if self._offered is not None or state.size < self._cosigned_size:
+            return False
         # Also what was cosigned already, when the answer was lost: then the line is not here.
-        known_size = min(self._cosigned_size, self._kept_size)
-        if self._offered is not None or state.size <= known_size:
+        if state.size <= min(self._cosigned_size, self._kept_size):
             return False
         return time.monotonic() - self._offered_s >= self._settings.cosign_interval_s
 
@@ -250,6 +252,9 @@ class Session:
                 self._cosigned_size = self._kept_size = offered.size
             case CheckpointCode.STALE_OLD_SIZE | CheckpointCode.AHEAD:
                 # A lost answer, or leaves still on their way: offer again from where it is.
+                self._cosigned_size = min(answer.size, self._window.acked_size)
+            case CheckpointCode.OLDER if answer.size <= (await self._ledger.log_state()).size:
+                # Another relay of this log offered more, meanwhile.
                 self._cosigned_size = min(answer.size, self._window.acked_size)
             case _:
                 await self._refused(offered, answer)

@@ -349,7 +349,8 @@ async def test_starts_stops_and_storage_trouble_are_events(store_url: str) -> No
         await run_until(0)
         stop, start = ("node", "other", False), ("node", "other", True)
         assert await noted() == [stop]
-        await ledger.move(PeerPosition(PEER, "", 0, 0, ""))
+        never = PeerPosition(PEER, "", 0, 0, "")
+        await ledger.move(never, never)
         ledger.failing = 3
         await run_until(4, kill=True)
         trouble = [("storage", "system", False), ("storage", "system", True)]

@@ -147,7 +147,7 @@ async def test_an_identifier_with_other_content_is_a_conflict(tmp_path: Path) ->
         await pair.stop_relay()
         async with pair.register.database.write() as scope:
             position = await sync_queries.position(scope, PEER)
-            await sync_queries.put_position(scope, replace(position, acked_size=0))
+            await sync_queries.move_position(scope, position, replace(position, acked_size=0))
         assert pair.secondary is not None
         await pair.secondary.threads.writer.run(spoil)
         pair.start_relay()
@@ -379,7 +379,7 @@ async def test_what_a_crash_left_unacknowledged_is_told_again_without_effect(
         await pair.register.sequencer.drain()
         async with pair.register.database.write() as scope:
             position = await sync_queries.position(scope, PEER)
-            await sync_queries.put_position(scope, replace(position, acked_size=10))
+            await sync_queries.move_position(scope, position, replace(position, acked_size=10))
         pair.start_relay()
         await pair.in_step()
         await pair.nothing_waits()

@@ -1,0 +1,78 @@
+"""Where a peer is, written by two relays at once: none takes back what the other knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from node.domain.signed_note import parse_verifier_key
+from node.storage import sync_queries
+from node.storage.engine import Database
+from node.storage.sync_queries import PeerPosition, advance_position, move_position
+from sync.relay.opening import settle_position
+from tests.builders import register_at
+from tests.link import PEER, link_at
+
+AT = "2026-11-21T09:00:00.000Z"
+NEVER = PeerPosition(PEER, "", 0, 0, "")
+MET = PeerPosition(PEER, "key", 100, 80, AT)
+
+
+async def move(database: Database, before: PeerPosition, now: PeerPosition) -> None:
+    async with database.write() as scope:
+        await move_position(scope, before, now)
+
+
+async def advance(database: Database, acked: int = 0, cosigned: int = 0) -> None:
+    async with database.write() as scope:
+        await advance_position(scope, PEER, AT, acked_size=acked, cosigned_size=cosigned)
+
+
+async def position(database: Database) -> PeerPosition:
+    async with database.read() as scope:
+        return await sync_queries.position(scope, PEER)
+
+
+async def test_each_figure_advances_without_the_other(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await move(register.database, NEVER, MET)
+        await advance(register.database, acked=120)
+        await advance(register.database, cosigned=100)
+        assert await position(register.database) == replace(MET, acked_size=120, cosigned_size=100)
+
+
+async def test_what_is_known_late_takes_nothing_back(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await move(register.database, NEVER, MET)
+        await advance(register.database, acked=99)
+        await advance(register.database, cosigned=79)
+        assert await position(register.database) == MET
+
+
+async def test_a_peer_may_have_less_unless_that_was_overtaken(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        await move(register.database, NEVER, MET)
+        restored = replace(MET, acked_size=40, cosigned_size=40)
+        await move(register.database, MET, restored)
+        assert await position(register.database) == restored
+        await advance(register.database, acked=60)
+        await move(register.database, restored, replace(restored, acked_size=50))
+        assert (await position(register.database)).acked_size == 60
+
+
+async def test_what_another_relay_sent_meanwhile_is_no_rollback(
+    store_url: str, tmp_path: Path
+) -> None:
+    async with link_at(store_url, tmp_path / "peer") as pair:
+        await pair.register_and_log(range(10))
+        await pair.in_step()
+        log_key = parse_verifier_key(pair.hello().log_key)
+        before = await pair.ledger.position()
+        async with pair.link() as link:
+            await pair.register_and_log(range(10, 30))
+            await pair.in_step()
+            after = await pair.ledger.position()
+            assert after.acked_size > link.position.size
+            await settle_position(link, pair.ledger, log_key, before)
+        assert await pair.alarms() == []
+        assert await pair.ledger.position() == after
