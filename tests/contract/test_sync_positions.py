@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from node.domain.signed_note import parse_verifier_key
 from node.storage import sync_queries
 from node.storage.engine import Database
 from node.storage.sync_queries import PeerPosition, advance_position, move_position
+from sync.grpc_link import GrpcPeer
+from sync.peer import Answer, CheckpointAnswer, CheckpointCode, Hello, Link
 from sync.relay.opening import settle_position
 from tests.builders import register_at
-from tests.link import PEER, link_at
+from tests.link import PEER, link_at, until
 
 AT = "2026-11-21T09:00:00.000Z"
 NEVER = PeerPosition(PEER, "", 0, 0, "")
@@ -76,3 +82,49 @@ async def test_what_another_relay_sent_meanwhile_is_no_rollback(
             await settle_position(link, pair.ledger, log_key, before)
         assert await pair.alarms() == []
         assert await pair.ledger.position() == after
+
+
+@dataclass(frozen=True)
+class OvertakingPeer:
+    """A secondary node that has just cosigned more, `beyond` the size offered, for another."""
+
+    peer: GrpcPeer
+    beyond: int
+
+    @property
+    def name(self) -> str:
+        return self.peer.name
+
+    @asynccontextmanager
+    async def open(self, hello: Hello) -> AsyncIterator[Link]:
+        async with self.peer.open(hello) as link:
+            real, overtaken = link.answers, False
+
+            async def answers() -> AsyncIterator[Answer]:
+                nonlocal overtaken
+                async for answer in real():
+                    if isinstance(answer, CheckpointAnswer) and not overtaken:
+                        overtaken, size = True, answer.size + self.beyond
+                        yield replace(answer, code=CheckpointCode.OLDER, size=size, line=b"")
+                    else:
+                        yield answer
+
+            link.answers = answers  # type: ignore[method-assign]
+            yield link
+
+
+@pytest.mark.parametrize(("beyond", "alarms"), [(0, []), (1, ["witness_refused"])])
+async def test_only_a_checkpoint_beyond_our_log_is_alarming(
+    tmp_path: Path, beyond: int, alarms: list[str]
+) -> None:
+    async with link_at(f"sqlite:///{tmp_path}/xibiao.db", tmp_path / "peer") as pair:
+        await pair.stop_relay()
+        await pair.register_and_log(range(10))
+        pair.start_relay(OvertakingPeer(pair.peer, beyond))
+
+        async def is_settled() -> bool:
+            cosigned = (await pair.ledger.position()).cosigned_size
+            return cosigned == 10 or await pair.alarms() != []
+
+        await until(is_settled)
+        assert await pair.alarms() == alarms
