@@ -4,6 +4,7 @@ Requests are all look-ups that reached a face but self-tests (load tests, health
 own calls), which are told beside them; hits are those answered with values. Sources are the
 pseudonyms of clients, since addresses are not kept once they are counted. Where a journal is not on
 this machine, the statements in the log give the sums and nothing is said of sources and hours.
+How long things took is told as far as the processes of this machine timed it.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from pathlib import Path
 
 from node.counting.evidence import read_events
 from node.counting.tally_folder import TallyFolder
+from node.counting.timings import read_timings
 from node.domain.counting.journal import JournalEvent
 from node.domain.counting.moments import moment_ms
 from node.domain.counting.statement import Statement, decode_statement, journal_name
+from node.domain.timing import Timing
 from node.errors import InvalidInput, Unavailable
 from node.storage import day_queries, statement_queries
 from node.storage.engine import Database
 from node.storage.statement_queries import HOUR_STAT
 from sync.relay.day_reports import BEIJING
 from sync.relay.report_book import moment_text
-from sync.reports import DayReport, Share
+from sync.reports import DayReport, Performance, Share
 
 SELF_TESTS = frozenset({"loadtest", "health", "self"})
 # Classes whose events were all answered with values; of others only the journal can tell.
@@ -122,6 +125,9 @@ class DayFigures:
             are_all_here &= await asyncio.to_thread(
                 _take, sums, statement, path, moment_ms(begins), moment_ms(ends)
             )
+        timed = await asyncio.to_thread(
+            read_timings, self.folder, moment_ms(begins), moment_ms(ends)
+        )
         second, most = max(sums.by_second.items(), key=lambda item: item[1], default=(0, 0))
         return DayReport(
             prefix=self.prefix(),
@@ -135,6 +141,8 @@ class DayFigures:
             sources=_shares(sums.by_source, sums.hits_of_source) if are_all_here else (),
             channels=_shares(sums.by_channel, sums.hits_of_channel),
             hourly_requests=tuple(sums.by_hour[n] for n in range(24)) if are_all_here else (),
+            resolving=_performance(timed.get("resolving")),
+            registering=_performance(timed.get("registering")),
             max_per_second=most if are_all_here else 0,
             max_per_second_at_ms=second * 1_000 if are_all_here else 0,
         )
@@ -174,3 +182,15 @@ def _shares(requests: Counter[str], hits: Counter[str]) -> tuple[Share, ...]:
         total, answered = sum(count for _, count in rest), sum(hits[name] for name in names)
         shown.append(Share(OTHERS, total, answered))
     return tuple(shown)
+
+
+def _performance(timing: Timing | None) -> Performance | None:
+    if timing is None:
+        return None
+    return Performance(
+        average_ms=round(timing.total_us / timing.number / 1_000, 3),
+        max_ms=timing.longest_us / 1_000,
+        max_at_ms=timing.longest_at_ms,
+        min_ms=timing.shortest_us / 1_000,
+        min_at_ms=timing.shortest_at_ms,
+    )

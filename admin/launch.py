@@ -198,6 +198,8 @@ class _Node:
         loops: list[tuple[str, Coroutine[None, None, None]]] = [
             ("directory", register.directory.run())
         ]
+        if {"api", "resolver"} & set(roles):
+            loops.append(("timings", register.timings.run()))
         if "api" in roles:
             loops += [
                 ("coalescer", register.coalescer.run()),

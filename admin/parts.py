@@ -6,7 +6,9 @@ arguments.
 
 from __future__ import annotations
 
+import os
 import secrets
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from prometheus_client.registry import Collector
 
 from admin.node_identity import node_identity
 from node.config import Config
+from node.counting.tally_folder import TallyFolder
+from node.counting.timings import Timings
 from node.domain.disclosure import is_disclosed, public_view
 from node.domain.forwarding import parse_rules
 from node.domain.identifiers import Identifier, parse_handle, recognise
@@ -78,6 +82,7 @@ class Register:
     signer: Ed25519Signer
     keys: NodeKeys
     metrics: Metrics
+    timings: Timings
 
 
 def database_url(config: Config) -> str:
@@ -114,10 +119,20 @@ async def build_register(
         batch_size=config.sequencer.batch_size,
         poll_s=config.sequencer.poll.total_seconds(),
     )
+    timings = Timings(
+        TallyFolder(config.data_dir / "tally"),
+        process=str(os.getpid()),
+        kept=config.tally.retention,
+        now_ms=lambda: time.time_ns() // 1_000_000,
+    )
     limits = config.registration
     collaborators = (database, directory, sealer, minter, genealogy, clock)
     registrar = Registrar(
-        *collaborators, metrics, max_batch=limits.max_batch, on_commit=sequencer.wake
+        *collaborators,
+        metrics,
+        max_batch=limits.max_batch,
+        on_commit=sequencer.wake,
+        took=timings.registering.took,
     )
     life_cycle = LifeCycle(*collaborators, max_batch=limits.max_batch, on_commit=sequencer.wake)
     coalescer = Coalescer(
@@ -143,6 +158,7 @@ async def build_register(
         signer,
         keys,
         metrics,
+        timings,
     )
 
 
@@ -184,6 +200,7 @@ def build_lookup(config: Config, register: Register) -> Lookup:
             interval_s=settings.follow_interval.total_seconds(),
             stale_limit_s=settings.stale_limit.total_seconds(),
         ),
+        took=register.timings.resolving.took,
     )
 
 

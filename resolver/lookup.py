@@ -38,6 +38,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -95,14 +96,17 @@ class Lookup:
         redis: RedisCache | None,
         settings: LookupSettings,
         counts: LookupCounts,
+        took: Callable[[float], None],
     ) -> None:
         self._store = store
+        self._took = took
         self._render = render
         self._redis = redis
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        # Key -> who waits for it. The flight ends in `_land`, wherever the answer came from.
-        self._flights: dict[str, list[Deliver]] = {}
+        # Key -> since when, and who waits for it. The flight ends in `_land`, wherever the answer
+        # came from.
+        self._flights: dict[str, tuple[float, list[Deliver]]] = {}
         self._queue: list[str] = []
         self._reads: set[asyncio.Task[None]] = set()
         self._background: list[asyncio.Task[None]] = []
@@ -172,10 +176,10 @@ class Lookup:
 
         `deliver` may be called before this returns; it must not raise.
         """
-        waiting = self._flights.get(key)
-        if waiting is not None:
+        flight = self._flights.get(key)
+        if flight is not None:
             self.counts.joined += 1
-            waiting.append(deliver)
+            flight[1].append(deliver)
         elif self.follower.is_dark:
             self.counts.unavailable += 1
             deliver(Unavailable())
@@ -183,7 +187,7 @@ class Lookup:
             self.counts.unavailable += 1
             deliver(Overloaded())
         else:
-            self._flights[key] = [deliver]
+            self._flights[key] = monotonic(), [deliver]
             if self._redis is None or not self._redis.read(
                 key, lambda found: self._from_redis(key, found)
             ):
@@ -295,9 +299,12 @@ class Lookup:
         return None if resolution is None else Answer(record.identifier, resolution)
 
     def _land(self, key: str, outcome: Outcome) -> None:
+        flight = self._flights.pop(key, None)
         if isinstance(outcome, XibiaoError):
             self.counts.unavailable += 1
-        for deliver in self._flights.pop(key, ()):
+        elif flight is not None:
+            self._took(monotonic() - flight[0])
+        for deliver in flight[1] if flight else ():
             deliver(outcome)
 
     def _count_found(self, answer: Answer, source: str) -> None:
@@ -318,8 +325,12 @@ def create_lookup(
     redis: RedisCache | None = None,
     settings: LookupSettings | None = None,
     following: FollowerSettings | None = None,
+    took: Callable[[float], None] = lambda _seconds: None,
 ) -> Lookup:
-    """Build a Lookup inside a running event loop; `start` and `stop` are the caller's."""
+    """Build a Lookup inside a running event loop; `start` and `stop` are the caller's.
+
+    `took` is told how many seconds each answer took that was not in memory.
+    """
     shared = counts or LookupCounts()
     memory = MemoryCache(memory_limit_bytes)
     follower = LogFollower(
@@ -338,4 +349,5 @@ def create_lookup(
         redis=redis,
         settings=settings or LookupSettings(),
         counts=shared,
+        took=took,
     )

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 from admin.counting_audit import CountingEvidence
@@ -21,6 +22,8 @@ from admin.log_audit import Auditor, AuditReport
 from admin.parts import Register
 from admin.schema_upgrade import upgrade_schema
 from node.api.log_reader import LogReader
+from node.counting.tally_folder import TallyFolder
+from node.counting.timings import Timings
 from node.domain.identifiers.check_character import compute_mod37_36
 from node.domain.prefix import Prefix, PrefixState
 from node.domain.record import Content, ExtraValue, Parent, Source, Status
@@ -59,6 +62,7 @@ PREFIXES = (
     Prefix(TEST_PREFIX, profile="free", is_test=True),
     Prefix(SUSPENDED_PREFIX, profile="free", state=PrefixState.SUSPENDED),
 )
+NO_FOLDER = TallyFolder(Path("none"))
 KEYS = NodeKeys(*(bytes([number]) * 32 for number in range(1, 5)))
 PRODUCER = Actor("key:producer", Role.PRODUCER)
 OTHER_PRODUCER = Actor("key:other", Role.PRODUCER)
@@ -196,7 +200,8 @@ def build(
         database, signer, metrics, origin=ORIGIN, clock=clock, batch_size=batch_size, gap=gap
     )
     collaborators = (database, directory, sealer, minter, genealogy, clock)
-    registrar = Registrar(*collaborators, metrics)
+    timings = Timings(NO_FOLDER, process="test", kept=timedelta(days=1), now_ms=lambda: 0)
+    registrar = Registrar(*collaborators, metrics, took=timings.registering.took)
     return Register(
         database=database,
         directory=directory,
@@ -211,6 +216,7 @@ def build(
         signer=signer,
         keys=KEYS,
         metrics=metrics,
+        timings=timings,
     )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from admin.parts import Register
 from node.api.access_control import AccessControl
 from node.api.operation_routes import OperationRoutes
 from node.counting.overview import resolution_report
 from node.counting.tally_folder import TallyFolder
-
-NO_FOLDER = TallyFolder(Path("none"))
+from tests.builders import NO_FOLDER
 
 
 def operations(

@@ -40,6 +40,11 @@ class TallyFolder:
         return self.path / "journal"
 
     @property
+    def timings(self) -> Path:
+        """Return the folder of how long things took."""
+        return self.path / "timing"
+
+    @property
     def live(self) -> Path:
         """Return the file that tells of what is durable and not sealed."""
         return self.path / "live.json"

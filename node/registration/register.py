@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
+from time import monotonic
 
 import msgspec
 
@@ -53,13 +54,17 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(slots=True)
 class Request:
-    """One caller's items and the results to be, in the same order (`results` is filled here)."""
+    """One caller's items and the results to be, in the same order (`results` is filled here).
+
+    `asked_s`: when it came, monotonic.
+    """
 
     items: Sequence[Item]
     actor: Actor
     source_kind: str
     key: IdempotencyKey | None = None
     results: tuple[ItemResult, ...] = field(default=())
+    asked_s: float = field(default_factory=monotonic)
 
 
 def moment(clock: Callable[[], datetime]) -> str:
@@ -82,6 +87,7 @@ class Registrar:
         *,
         max_batch: int = 5_000,
         on_commit: Callable[[], None] = lambda: None,
+        took: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._metrics = metrics
         self._database = database
@@ -91,6 +97,7 @@ class Registrar:
         self._clock = clock
         self._max_batch = max_batch
         self._on_commit = on_commit
+        self._took = took  # is told how many seconds each request took that was served
 
     async def register(
         self,
@@ -140,8 +147,11 @@ class Registrar:
 
     def _count(self, requests: Sequence[Request]) -> None:
         seen: Counter[tuple[str, str]] = Counter()
+        now_s = monotonic()
         for request in requests:
             kind = request.source_kind
+            if request.results:
+                self._took(now_s - request.asked_s)
             seen.update([(r.code or r.outcome, kind) for r in request.results])
         for (outcome, kind), number in seen.items():
             self._metrics.registrations.labels(outcome, kind).inc(number)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from admin.day_figures import OTHERS, DayFigures
 from admin.parts import Register
+from node.counting.timings import Timings
 from node.domain.record import Action
 from node.domain.resolution_event import Channel, Outcome
 from node.registration.requests import ReserveRequest, StatusRequest
 from node.storage import day_queries
 from node.storage.day_queries import Registrations
+from sync.reports import Performance
 from tests.builders import (
     FREE_PREFIX,
     PRODUCER,
@@ -140,6 +142,24 @@ async def test_look_ups_of_a_day_are_told_with_self_tests_beside_them(tally: Tal
     assert sum(report.hourly_requests) == 6
     assert (report.max_per_second, report.max_per_second_at_ms) == (3, BEGINS_MS)
     assert await figures.of_day(DAY) == report
+
+
+async def test_a_day_tells_how_long_things_took(tally: Tally) -> None:
+    figures = figures_of(tally)
+    await sealed_day(tally)
+    before = await figures.of_day(DAY)
+    assert before is not None
+    assert (before.resolving, before.registering) == (None, None)
+    moments = iter((BEGINS_MS - 1, BEGINS_MS, BEGINS_MS + 7, BEGINS_MS + HOUR_MS))
+    kept = timedelta(days=90)
+    timings = Timings(tally.folder, process="1", kept=kept, now_ms=lambda: next(moments))
+    for seconds in (9.0, 0.25, 0.0005):
+        timings.resolving.took(seconds)
+    timings.flush(BEGINS_MS + HOUR_MS)
+    report = await figures.of_day(DAY)
+    assert report is not None
+    assert report.resolving == Performance(125.25, 250.0, BEGINS_MS, 0.5, BEGINS_MS + 7)
+    assert report.registering is None
 
 
 async def test_a_day_is_not_told_before_its_last_hour_is_sealed(tally: Tally) -> None:

@@ -60,6 +60,16 @@ async def test_every_race_for_an_identifier_has_one_winner(store_url: str) -> No
         assert (await counts(one.database))["change"] == RACES
 
 
+async def test_requests_that_were_served_are_timed(store_url: str) -> None:
+    async with register_at(store_url) as register:
+        with writers(register.coalescer):
+            await submit(register, item(lot(1)))
+            await register_lots(register, range(2, 5))
+        (timing,) = register.timings.registering.take(1 << 60).values()
+        assert timing.number == 2
+        assert 0 < timing.shortest_us <= timing.longest_us
+
+
 async def test_two_batches_in_opposite_order_both_end(store_url: str) -> None:
     async with register_at(store_url, seed=1) as one, register_at(store_url, seed=2) as two:
         numbers = list(range(300))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from node.domain.timing import decode_span
 from tests.postgres_server import PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,19 @@ def test_a_resolver_answers_look_ups_and_sends_writers_away(tmp_path: Path) -> N
         assert http.get("/log/vkey").status_code == 200
         assert http.get("/readyz").status_code == 200
         assert ended(process) == 0
+
+
+def test_a_node_keeps_how_long_registrations_and_look_ups_took(tmp_path: Path) -> None:
+    options = ("--demo", "--http", "127.0.0.1:0")
+    with node(tmp_path / "data", *options) as (url, process):
+        assert httpx.get(f"{url}/88.111.1/ABSENT", timeout=WAIT_S).json()["code"] == "not_found"
+        assert ended(process) == 0
+    lines = [
+        decode_span(line)
+        for path in (tmp_path / "data" / "tally" / "timing").iterdir()
+        for line in path.read_bytes().splitlines()
+    ]
+    assert {span.subject for span in lines} == {"registering", "resolving"}
 
 
 def test_a_sequencer_listens_only_when_told_to_and_then_answers_health_alone(

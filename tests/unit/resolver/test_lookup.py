@@ -45,6 +45,21 @@ async def test_second_look_up_comes_from_memory(lookup: Lookup, store: FakeStore
     assert (store.finds, lookup.counts.store, lookup.counts.memory) == ([[A]], 1, 2)
 
 
+async def test_answers_that_were_not_in_memory_are_timed_once_each(store: FakeStore) -> None:
+    took: list[float] = []
+    lookup = create_lookup(store, render=rendered, took=took.append)
+    await lookup.follower.poll()
+    await asyncio.gather(lookup.resolve(A), lookup.resolve(A), lookup.resolve(B))
+    await lookup.resolve(A)
+    assert len(took) == 2
+    assert all(seconds >= 0 for seconds in took)
+    store.is_down = True
+    with pytest.raises(Unavailable):
+        await lookup.resolve("1/C")
+    assert len(took) == 2
+    await lookup.stop()
+
+
 async def test_all_keys_of_one_tick_are_one_read_and_all_askers_one_flight(
     lookup: Lookup, store: FakeStore
 ) -> None:
