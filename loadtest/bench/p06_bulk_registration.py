@@ -56,18 +56,17 @@ def _run() -> Comparison:
         bodies = bulk_bodies(batches)
         empty = pg.create_database()
         site = prepare_site(Path(place, "node"), profile="ree-batch", database=pg.url(empty))
-        databases: list[str] = []
 
         def product() -> Sample:
-            databases.append(f"{empty}_{len(databases)}")
-            pg.execute(f"CREATE DATABASE {databases[-1]} TEMPLATE {empty};\nCHECKPOINT;")
-            return bulk_rate(pg, databases[-1], site, bodies)
+            with pg.copied(empty) as database:
+                return bulk_rate(pg, database, site, bodies)
 
         def ceiling() -> Sample:
             return psql_copy(pg, rows, columns=COLUMNS, database=empty)
 
-        product()  # Not counted: it makes the rows that the ceiling copies.
-        copy_out(pg, databases[0], rows)
+        with pg.copied(empty) as database:
+            bulk_rate(pg, database, site, bodies)  # not counted: it makes the ceiling's rows
+            copy_out(pg, database, rows)
         return interleave(product, ceiling, unit="records/s")
 
 

@@ -45,15 +45,15 @@ def _run() -> Comparison:
         write_single_bodies(batches, bodies)
         empty = pg.create_database()
         site = prepare_site(Path(place, "node"), profile="ree-batch", database=pg.url(empty))
-        databases: list[str] = []
 
         def product() -> Sample:
-            databases.append(f"{empty}_{len(databases)}")
-            pg.execute(f"CREATE DATABASE {databases[-1]} TEMPLATE {empty};\nCHECKPOINT;")
-            return _registration_rate(pg, databases[-1], site, bodies)
+            with pg.copied(empty) as database:
+                return _registration_rate(pg, database, site, bodies)
 
-        product()  # Not counted: it makes the row that the ceiling inserts.
-        row = json.loads(pg.execute(_TYPICAL_ROW, databases[0]))
+        with pg.copied(empty) as database:
+            # Not counted: it makes the row that the ceiling inserts.
+            _registration_rate(pg, database, site, bodies)
+            row = json.loads(pg.execute(_TYPICAL_ROW, database))
         script = register_one({name: f"'{text}'" for name, text in row.items()}, prefix=PREFIX)
         pg.execute(f"CREATE DATABASE {empty}_ceiling TEMPLATE {empty};")
         return interleave(

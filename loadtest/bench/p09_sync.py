@@ -56,14 +56,10 @@ def _run() -> Comparison:
         with production_node(site, pg.url(full)) as nodes:
             registered, _ = register_in_bulk(nodes[:-1], site, bulk_bodies(batches))
         copy_out(pg, full, rows)
-        rounds: list[str] = []
 
         def product() -> Sample:
-            rounds.append(f"{full}_{len(rounds)}")
-            pg.execute(f"CREATE DATABASE {rounds[-1]} TEMPLATE {full};\nCHECKPOINT;")
-            sample = backlog_rate(pg, rounds[-1], site, Path(place, rounds[-1]), registered)
-            pg.execute(f"DROP DATABASE {rounds[-1]};")
-            return sample
+            with pg.copied(full) as database:
+                return backlog_rate(pg, database, site, Path(place, database), registered)
 
         def ceiling() -> Sample:
             return psql_copy(pg, rows, columns=COLUMNS, database=empty)

@@ -13,6 +13,8 @@ import shutil
 import signal
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.bench.processes import SERVER_CORE, BenchFailed, pinned, run_to_end
@@ -138,6 +140,19 @@ class PostgresCluster:
         name = f"bench_{self._databases}"
         self.execute(f"CREATE DATABASE {name}")
         return name
+
+    @contextmanager
+    def copied(self, template: str) -> Iterator[str]:
+        """Copy a database for one round and give its name; it is dropped in the end.
+
+        As the ceilings drop their tables: so the next round finds the machine's memory as it was,
+        and not half of it to be touched for the first time.
+        """
+        self._databases += 1
+        name = f"{template}_{self._databases}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template};\nCHECKPOINT;")
+        yield name
+        self.execute(f"DROP DATABASE {name};")
 
     def execute(self, statements: str, database: str = "postgres") -> str:
         """Run SQL or psql commands, one a line, and give psql's output; BenchFailed on an error."""
