@@ -35,14 +35,16 @@ from node.registration.requests import Item, StatusRequest
 from node.storage import (
     filing_queries,
     log_queries,
+    position_queries,
     receipt_queries,
     statement_queries,
     sync_queries,
 )
 from node.storage.filing_queries import NodeEvent
+from node.storage.position_queries import PeerPosition
 from node.storage.receipt_queries import StoredReceipt
 from node.storage.statement_queries import NewLeaf
-from node.storage.sync_queries import BatchEvidence, PeerPosition
+from node.storage.sync_queries import BatchEvidence
 from tests.acceptance_reports import sample_project
 from tests.builders import KEYS, ORIGIN, PRODUCER, TEST_PREFIX, Clock, item, lot, register_at
 
@@ -153,8 +155,8 @@ class World:
             line = note.signatures[-1].encode()
             await sync_queries.put_cosignature(scope, PEER, size, line, at)
             position = PeerPosition(PEER, WITNESS.verifier_key(), size, size, at)
-            before = await sync_queries.position(scope, PEER)
-            await sync_queries.move_position(scope, before, position)
+            before = await position_queries.position(scope, PEER)
+            await position_queries.move(scope, before, position)
             receipt = Receipt(ORIGIN, size, state.root, 1_795_000_000_123, unapplied)
             signed = sign_receipt(receipt, cosigner)
             # Asked for, as `acceptance build` does: so it is kept for ever.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from admin.parts import Register
 from node.domain.template import Template
-from node.storage import alarm_queries, log_queries, reconciliation_queries, sync_queries
+from node.storage import alarm_queries, log_queries, position_queries, reconciliation_queries
 from node.storage.reconciliation_queries import Reconciliation
 from node.telemetry import Metrics
 from sync.grpc_link import GrpcPeer
@@ -144,7 +144,7 @@ class Pair:
         async def is_in_step() -> bool:
             async with self.register.database.read() as scope:
                 size = (await log_queries.state(scope)).size
-                position = await sync_queries.position(scope, PEER)
+                position = await position_queries.position(scope, PEER)
             return position.acked_size == size == position.cosigned_size
 
         await until(is_in_step)

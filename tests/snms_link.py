@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from node.domain.record import content_parts
-from node.storage import log_queries, sync_queries
+from node.storage import log_queries, position_queries, sync_queries
 from node.storage.sync_queries import WaitingItem
 from sync.peer import Peer
 from sync.relay.relay import Relay, Surroundings
@@ -99,7 +99,7 @@ class SnmsPair(Pair):
         async def is_in_step() -> bool:
             async with self.register.database.read() as scope:
                 size = (await log_queries.state(scope)).size
-                return (await sync_queries.position(scope, PEER)).acked_size == size
+                return (await position_queries.position(scope, PEER)).acked_size == size
 
         await until(is_in_step)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from admin.acceptance.sync_figures import Acknowledged, Down, in_order
 from node.domain.receipt import Receipt, verify_receipt
 from node.domain.signed_note import Verifier, known_signers, parse_note, parse_verifier_key
-from node.storage import evidence_queries, receipt_queries, sync_queries
+from node.storage import evidence_queries, position_queries, receipt_queries, sync_queries
 from node.storage.engine import Database
 from node.storage.log_queries import LogState
 
@@ -44,7 +44,7 @@ class SignedReceipt:
 async def witnesses_of(database: Database) -> list[Witness]:
     """Return the peers whose key is known."""
     async with database.read() as scope:
-        positions = await sync_queries.positions(scope)
+        positions = await position_queries.positions(scope)
     return [Witness(p.name, p.cosigner_key) for p in positions if p.cosigner_key]
 
 

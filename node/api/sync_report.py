@@ -14,6 +14,7 @@ from node.storage import (
     alarm_queries,
     directive_queries,
     filing_queries,
+    position_queries,
     receipt_queries,
     reconciliation_queries,
     sync_queries,
@@ -35,7 +36,7 @@ async def sync_report(
             "backlog": log_size,
             "lag_ms": lag_percentiles(()),
         }
-    position = await sync_queries.position(scope, peer)
+    position = await position_queries.position(scope, peer)
     evidence = await sync_queries.recent_evidence(scope, peer, MEASURED_BATCHES)
     oldest = await sync_queries.oldest_unacknowledged(scope, position.acked_size)
     size, cosigned_at = await sync_queries.last_cosignature(scope, peer)

@@ -1,4 +1,4 @@
-"""The link to the secondary node as the database knows it: positions, refused items, evidence.
+"""The link to the secondary node as the database knows it: changes, refused items, evidence.
 
 Every leaf below a peer's `acked_size` is held by the peer. `sync_item` has a row only for an item
 that is not simply acknowledged; an acknowledged later change of the same identifier settles it.
@@ -13,17 +13,6 @@ from typing import Any
 
 from node.storage.engine import ReadScope, WriteScope
 from node.storage.statistics_queries import oldest_pending_leaf
-
-
-@dataclass(frozen=True, slots=True)
-class PeerPosition:
-    """What a peer has of the log; `cosigner_key` is the verifier key pinned at first contact."""
-
-    name: str
-    cosigner_key: str
-    acked_size: int
-    cosigned_size: int
-    heard_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,62 +55,6 @@ class WaitingItem:
     reason: str
     attempts: int
     changed_at: str
-
-
-async def position(scope: ReadScope, peer: str) -> PeerPosition:
-    """Return what a peer has; a peer never met has nothing."""
-    rows = await scope.rows(
-        "SELECT name, cosigner_key, acked_size, cosigned_size, heard_at FROM sync_peer"
-        " WHERE name = $1",
-        (peer,),
-    )
-    return PeerPosition(*rows[0]) if rows else PeerPosition(peer, "", 0, 0, "")
-
-
-async def positions(scope: ReadScope) -> list[PeerPosition]:
-    """Return every peer ever met."""
-    rows = await scope.rows(
-        "SELECT name, cosigner_key, acked_size, cosigned_size, heard_at FROM sync_peer ORDER BY 1"
-    )
-    return [PeerPosition(*row) for row in rows]
-
-
-_MOVE = """
-INSERT INTO sync_peer (name, cosigner_key, acked_size, cosigned_size, heard_at)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE SET
-cosigner_key = excluded.cosigner_key, acked_size = excluded.acked_size,
-cosigned_size = excluded.cosigned_size, heard_at = excluded.heard_at
-WHERE sync_peer.acked_size = $6 AND sync_peer.cosigned_size = $7
-"""
-_ADVANCE = """
-UPDATE sync_peer SET heard_at = $2,
-acked_size = CASE WHEN acked_size < $3 THEN $3 ELSE acked_size END,
-cosigned_size = CASE WHEN cosigned_size < $4 THEN $4 ELSE cosigned_size END
-WHERE name = $1
-"""
-
-
-async def move_position(scope: WriteScope, before: PeerPosition, now: PeerPosition) -> None:
-    """Write what a peer has, more or less than `before`; not if that was overtaken meanwhile."""
-    await scope.rows_affected(
-        _MOVE,
-        (
-            now.name,
-            now.cosigner_key,
-            now.acked_size,
-            now.cosigned_size,
-            now.heard_at,
-            before.acked_size,
-            before.cosigned_size,
-        ),
-    )
-
-
-async def advance_position(
-    scope: WriteScope, peer: str, heard_at: str, *, acked_size: int = 0, cosigned_size: int = 0
-) -> None:
-    """Write that a peer has at least so much: what another relay wrote is never taken back."""
-    await scope.rows_affected(_ADVANCE, (peer, heard_at, acked_size, cosigned_size))
 
 
 _IN_RANGE = """

@@ -20,17 +20,18 @@ from node.storage import (
     alarm_queries,
     directive_queries,
     log_queries,
+    position_queries,
     reconciliation_queries,
     sync_queries,
 )
 from node.storage.directive_queries import StoredDirective
 from node.storage.engine import Database, WriteScope
 from node.storage.log_queries import LogState
+from node.storage.position_queries import PeerPosition
 from node.storage.reconciliation_queries import Reconciliation
 from node.storage.sync_queries import (
     BatchEvidence,
     LoggedChange,
-    PeerPosition,
     WaitingItem,
 )
 from sync.digests import record_digest
@@ -84,13 +85,13 @@ class Ledger:
     async def position(self) -> PeerPosition:
         """Return what the peer has."""
         async with self._database.read() as scope:
-            return await sync_queries.position(scope, self.peer)
+            return await position_queries.position(scope, self.peer)
 
     async def move(self, before: PeerPosition, position: PeerPosition) -> None:
         """Write where the peer is, as a session found it; a relay that was faster is right."""
         async with self._database.write() as scope:
             found = replace(position, heard_at=self.now())
-            await sync_queries.move_position(scope, before, found)
+            await position_queries.move(scope, before, found)
 
     async def items(self, first: int, end: int) -> list[Item]:
         """Return the items at the leaf indexes first … end - 1."""
@@ -139,7 +140,7 @@ class Ledger:
             for batch, answer in settled:
                 await self._write_results(scope, batch.items, answer.refused, at)
             size = settled[-1][0].end_index
-            await sync_queries.advance_position(scope, self.peer, at, acked_size=size)
+            await position_queries.advance(scope, self.peer, at, acked_size=size)
         return at
 
     async def _write_results(
@@ -180,7 +181,7 @@ class Ledger:
         at = self.now()
         async with self._database.write() as scope:
             await sync_queries.put_cosignature(scope, self.peer, size, line, at)
-            await sync_queries.advance_position(scope, self.peer, at, cosigned_size=size)
+            await position_queries.advance(scope, self.peer, at, cosigned_size=size)
 
     async def kept_cosignature(self) -> int:
         """Return the greatest size whose checkpoint bears the peer's cosignature here; 0: none."""

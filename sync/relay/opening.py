@@ -15,7 +15,7 @@ import structlog
 from node.domain.merkle_tree import verify_consistency
 from node.domain.signed_note import Verifier
 from node.errors import IntegrityFailure, ProofInvalid
-from node.storage.sync_queries import PeerPosition
+from node.storage.position_queries import PeerPosition
 from sync.peer import Link
 from sync.relay.equivocation import OTHER_LOG, name_other_log
 from sync.relay.ledger import Alarm, Ledger

@@ -18,7 +18,7 @@ import structlog
 from node.domain.signed_note import Verifier, parse_verifier_key
 from node.domain.template import Template
 from node.errors import AccessDenied, IntegrityFailure, XibiaoError
-from node.storage.sync_queries import PeerPosition
+from node.storage.position_queries import PeerPosition
 from node.telemetry import Metrics
 from sync import link_handshake
 from sync.peer import Hello, ItemCode, Link, Peer

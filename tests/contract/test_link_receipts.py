@@ -12,7 +12,7 @@ import pytest
 
 from node.domain.receipt import Receipt, parse, sign_receipt, verify_receipt
 from node.domain.signed_note import Ed25519Cosigner, parse_note, parse_verifier_key
-from node.storage import alarm_queries, log_queries, receipt_queries, sync_queries
+from node.storage import alarm_queries, log_queries, position_queries, receipt_queries
 from node.storage.alarm_queries import Alarm
 from node.storage.receipt_queries import Errand, StoredReceipt
 from sync.grpc_link import GrpcPeer
@@ -33,7 +33,7 @@ async def newest(pair: Pair, size: int = 1 << 40) -> StoredReceipt | None:
 async def stated(pair: Pair, kept: StoredReceipt) -> Receipt:
     """Return what a kept receipt states, verified by the key pinned for the peer."""
     async with pair.register.database.read() as scope:
-        key = (await sync_queries.position(scope, PEER)).cosigner_key
+        key = (await position_queries.position(scope, PEER)).cosigner_key
     return verify_receipt(kept.note, origin=ORIGIN, witness_keys=[parse_verifier_key(key)])
 
 

@@ -19,7 +19,7 @@ from node.errors import Unavailable
 from node.storage import filing_queries, receipt_queries
 from node.storage.filing_queries import Filing, NodeEvent
 from node.storage.log_queries import LogState
-from node.storage.sync_queries import PeerPosition
+from node.storage.position_queries import PeerPosition
 from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.relay.day_reports import BEIJING, last_closed_day
 from sync.relay.ledger import Ledger

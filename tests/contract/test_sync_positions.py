@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from node.domain.signed_note import parse_verifier_key
-from node.storage import sync_queries
+from node.storage import position_queries
 from node.storage.engine import Database
-from node.storage.sync_queries import PeerPosition, advance_position, move_position
+from node.storage.position_queries import PeerPosition
 from sync.grpc_link import GrpcPeer
 from sync.peer import Answer, CheckpointAnswer, CheckpointCode, Hello, Link
 from sync.relay.opening import settle_position
@@ -26,17 +26,17 @@ MET = PeerPosition(PEER, "key", 100, 80, AT)
 
 async def move(database: Database, before: PeerPosition, now: PeerPosition) -> None:
     async with database.write() as scope:
-        await move_position(scope, before, now)
+        await position_queries.move(scope, before, now)
 
 
 async def advance(database: Database, acked: int = 0, cosigned: int = 0) -> None:
     async with database.write() as scope:
-        await advance_position(scope, PEER, AT, acked_size=acked, cosigned_size=cosigned)
+        await position_queries.advance(scope, PEER, AT, acked_size=acked, cosigned_size=cosigned)
 
 
 async def position(database: Database) -> PeerPosition:
     async with database.read() as scope:
-        return await sync_queries.position(scope, PEER)
+        return await position_queries.position(scope, PEER)
 
 
 async def test_each_figure_advances_without_the_other(store_url: str) -> None:

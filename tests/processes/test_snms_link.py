@@ -13,7 +13,7 @@ import pytest
 from node.domain.record import Action
 from node.errors import AccessDenied
 from node.registration.requests import StatusRequest
-from node.storage import sync_queries
+from node.storage import position_queries, sync_queries
 from sync.relay import waiting_items
 from sync.secondary.faults import Script, parse_script
 from sync.secondary.store import snms_rows
@@ -146,8 +146,8 @@ async def test_an_identifier_with_other_content_is_a_conflict(tmp_path: Path) ->
         await pair.in_step()
         await pair.stop_relay()
         async with pair.register.database.write() as scope:
-            position = await sync_queries.position(scope, PEER)
-            await sync_queries.move_position(scope, position, replace(position, acked_size=0))
+            position = await position_queries.position(scope, PEER)
+            await position_queries.move(scope, position, replace(position, acked_size=0))
         assert pair.secondary is not None
         await pair.secondary.threads.writer.run(spoil)
         pair.start_relay()
@@ -378,8 +378,8 @@ async def test_what_a_crash_left_unacknowledged_is_told_again_without_effect(
         )
         await pair.register.sequencer.drain()
         async with pair.register.database.write() as scope:
-            position = await sync_queries.position(scope, PEER)
-            await sync_queries.move_position(scope, position, replace(position, acked_size=10))
+            position = await position_queries.position(scope, PEER)
+            await position_queries.move(scope, position, replace(position, acked_size=10))
         pair.start_relay()
         await pair.in_step()
         await pair.nothing_waits()
