@@ -14,13 +14,16 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
-from loadtest.bench.processes import run_to_end
+from loadtest.bench.processes import BenchFailed, run_to_end
 
 PREFIX = "88.888.1502"
 ITEMS_A_REQUEST = 1_000
+# About 690 batches are made a day; none may be of the future when it is registered.
+FIRST_DAY, LAST_DAY, LEAST_ROWS_A_DAY = date(2024, 10, 1), date(2026, 11, 1), 600
 _GENERATED_PREFIX = re.compile(r"88\.888\.\d{4}/")
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -28,14 +31,26 @@ Rename = Callable[[str], str]
 
 
 def write_batches(path: Path, rows: int) -> None:
-    """Write a CSV file of `rows` batches, all below PREFIX, with English headings."""
+    """Write a CSV file of `rows` batches, all below PREFIX, with English headings.
+
+    However many, they were made before LAST_DAY: who makes more began earlier. Raises BenchFailed
+    for more than identifiers have days for.
+    """
     with tempfile.TemporaryDirectory(prefix="xibiao-bench-batches-") as directory:
         out = f"{directory}/batches"
-        how = ["-n", str(rows), "-o", out, "--formats", "csv"]
+        how = ["-n", str(rows), "-o", out, "--formats", "csv", "--start", str(first_day(rows))]
         python = ["env", f"--chdir={_CHECKOUT}", sys.executable]
         run_to_end([*python, "-m", "admin.demo_batches", *how])
         with Path(f"{out}.csv").open(encoding="utf-8") as source, path.open("w") as target:
             target.writelines(_GENERATED_PREFIX.sub(f"{PREFIX}/", line) for line in source)
+
+
+def first_day(rows: int) -> date:
+    """Return the day on which the makers of so many batches begin; raises BenchFailed."""
+    day = min(FIRST_DAY, LAST_DAY - timedelta(days=rows // LEAST_ROWS_A_DAY))
+    if day.year < 2000:
+        raise BenchFailed(f"{rows} batches need more days than identifiers can name")
+    return day
 
 
 def own(handle: str) -> str:

@@ -12,6 +12,7 @@ from loadtest.bench import registration_statement
 from loadtest.bench.batches import (
     PREFIX,
     bulk_bodies,
+    first_day,
     own,
     scattered,
     write_batches,
@@ -52,6 +53,24 @@ def test_batches_and_their_parents_lie_below_one_prefix(batches: Path) -> None:
     assert len({row["handle"] for row in rows}) == 120
     assert named
     assert all(name.startswith(f"{PREFIX}/") for name in [row["handle"] for row in rows] + named)
+
+
+@pytest.mark.parametrize(
+    ("rows", "begins"),
+    [
+        (120, "2024-10-01"),
+        (400_000, "2024-10-01"),
+        (736_400, "2023-06-23"),
+        (5_800_000, "2000-05-15"),
+    ],
+)
+def test_the_more_batches_the_earlier_they_begin(rows: int, begins: str) -> None:
+    assert first_day(rows).isoformat() == begins
+
+
+def test_more_batches_than_there_are_days_for_are_refused() -> None:
+    with pytest.raises(BenchFailed, match="days"):
+        first_day(6_000_000)
 
 
 def test_bulk_bodies_hold_every_batch_with_its_attributes_and_parents(batches: Path) -> None:
