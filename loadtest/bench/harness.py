@@ -1,8 +1,8 @@
 """What a bench is: product and ceiling in turn, medians, spread, ratio, a table and a record.
 
-Invariants: there are at least three rounds, and within a round product and ceiling follow each
-other, so that both meet the same foreign load; a record says on which machine and at which commit
-it was measured; no figure fails a bench.
+Invariants: there are at least three rounds, and within a round product and ceiling follow or
+accompany each other, so that both meet the same foreign load; a record says on which machine and at
+which commit it was measured; no figure fails a bench.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -126,6 +127,29 @@ def interleave(
         for name, measure in turns if number % 2 == 0 else reversed(turns):
             samples[name].append(_measure(name, number, measure, unit=unit))
     return Comparison(tuple(samples["product"]), tuple(samples["ceiling"]), unit)
+
+
+def side_by_side(
+    product: Callable[[], Sample],
+    ceiling: Callable[[], Sample],
+    *,
+    unit: str,
+    rounds: int = LEAST_ROUNDS,
+) -> Comparison:
+    """Measure both at the same time, each round, and print every sample.
+
+    For figures that sharing a core does not change, such as processor time for an answer: whatever
+    the machine does to one, it does to the other. Raises ValueError for less than three rounds.
+    """
+    _check_rounds(rounds)
+    pairs: list[tuple[Sample, Sample]] = []
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(rounds):
+            ours = pool.submit(_measure, "product", number, product, unit=unit)
+            theirs = pool.submit(_measure, "ceiling", number, ceiling, unit=unit)
+            pairs.append((ours.result(), theirs.result()))
+    samples = tuple(zip(*pairs, strict=True))
+    return Comparison(samples[0], samples[1], unit)
 
 
 def repeat(product: Callable[[], Sample], *, unit: str, rounds: int = LEAST_ROUNDS) -> Comparison:

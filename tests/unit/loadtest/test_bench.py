@@ -6,6 +6,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from loadtest.bench.harness import (
     record,
     repeat,
     run_and_record,
+    side_by_side,
     table,
 )
 from loadtest.bench.processes import BenchFailed, CoreMeter, pinned, processor_seconds, run_to_end
@@ -157,6 +159,18 @@ def test_rounds_interleave_and_change_who_comes_first() -> None:
     assert "".join(order) == "pccppc"
     assert [sample.value for sample in comparison.product] == [1, 4, 5]
     assert [sample.value for sample in comparison.ceiling] == [2, 3, 6]
+
+
+def test_both_are_measured_at_once_side_by_side() -> None:
+    both_are_here = Barrier(2, timeout=60)
+
+    def measure(value: float) -> Sample:
+        both_are_here.wait()
+        return Sample(value)
+
+    comparison = side_by_side(lambda: measure(1), lambda: measure(2), unit="x/s", rounds=3)
+    assert comparison.runs == [[1, 2]] * 3
+    assert comparison.ratio == 0.5
 
 
 def test_fewer_than_three_rounds_are_refused() -> None:
