@@ -18,7 +18,7 @@ from functools import partial
 
 import structlog
 
-from node.domain.resolution_event import Outcome, subject_part
+from node.domain.resolution_event import Channel, Outcome, subject_part
 from node.errors import InvalidInput, NotFound
 from resolver.handle import message as messages
 from resolver.handle.bodies import ErrorReply, ResolutionRequest
@@ -38,6 +38,7 @@ _log = structlog.get_logger(__name__)
 LONGEST_DATAGRAM_REPLY_BYTES = 16_384
 FRESH_S = 3_600
 _MADE_TOGETHER_S = 60
+_UDP = Channel.HANDLE_UDP.part
 MOST_SELECTIONS = 16
 
 # As `reply_writer` does, without the flags that make a request not plain.
@@ -57,12 +58,12 @@ class ReadyMessage(ReadyReply):
     """A whole reply but for its RequestId: `head` stands before that, `body` after it.
 
     `packets` are the same for UDP, each with room for the RequestId, none if it is too long for
-    that; `size` counts the bytes of all of them; `subject` is noted of a look-up, and `stale_at`
-    is Unix time. Among many records most of the time of a hit goes into fetching memory, so what
-    replies have in common is one object.
+    that; `size` counts the bytes of all of them; `subject` is noted of a look-up, `event` of one
+    over UDP, but for its client; `stale_at` is Unix time. Among many records most of the time of a
+    hit goes into fetching memory, so what replies have in common is one object.
     """
 
-    __slots__ = ("packets", "size", "stale_at", "subject")
+    __slots__ = ("event", "packets", "size", "stale_at", "subject")
 
     def __init__(self, answer: Answer, message: bytes, *, subject: bytes, stale_at: float) -> None:
         head = message[:8]
@@ -70,12 +71,13 @@ class ReadyMessage(ReadyReply):
         self.packets = tuple(split(message)) if len(message) <= LONGEST_DATAGRAM_REPLY_BYTES else ()
         self.size = sum(map(len, self.packets))
         self.subject = subject
+        self.event = _UDP + subject if self.packets else b""
         self.stale_at = stale_at
 
     @property
     def own_bytes(self) -> int:
         """How many bytes it adds to those of the answer."""
-        return len(self.body) + self.size
+        return len(self.body) + self.size + len(self.event)
 
     def for_request(self, request: bytes) -> bytes:
         """Return the whole reply to one request."""

@@ -124,6 +124,7 @@ class UDPListener:
         batch, rate, find = self._batch, self._rate, self._hot.find
         ready_at, now = self._hot.memory.young_ready.get, self._hot.clock()
         noted: list[bytes] = []
+        note = noted.append
         addresses, client_of = batch.addresses, self._clients.known.get
         for number, datagram in enumerate(datagrams):
             key = datagram[:8] + datagram[12:36] + datagram[40:]  # `request_key`
@@ -141,7 +142,8 @@ class UDPListener:
             if not rate.allow(network, ready.size):
                 self._counts.udp_limited += 1
             elif ready.packets:
-                noted += (_UDP, ready.subject, client)
+                note(ready.event)
+                note(client)
                 for packet in ready.packets:
                     batch.reply(number, packet, datagram[8:12])
             else:

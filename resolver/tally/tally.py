@@ -25,7 +25,7 @@ from resolver.tally.web_clients import Visitor, WebClients
 _log = structlog.get_logger(__name__)
 
 FULL = 8_192
-PARTS = 3  # of an event: channel, subject, client
+PARTS = 2  # of an event: channel with subject, client
 SYNC_S = 1.0
 
 
@@ -92,7 +92,7 @@ class Tally:
             self.flush()
 
     def note_all(self, parts: list[bytes]) -> None:
-        """Note look-ups: channel, subject and client of each in turn."""
+        """Note look-ups: of each in turn channel with subject, and client."""
         self._buffer += b"".join(parts)
         self._events += len(parts) // PARTS
         if self._events >= FULL:

@@ -93,7 +93,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def test_what_is_noted_becomes_one_block_of_a_flush(rig: Rig) -> None:
     rig.note(3)
-    rig.tally.note_all([UDP, B, CLIENT])
+    rig.tally.note_all([UDP + B, CLIENT])
     rig.tally.flush()
     rig.tally.flush()
     (block,) = rig.blocks()
@@ -116,7 +116,7 @@ def test_a_full_buffer_does_not_wait(rig: Rig, at_once: int) -> None:
         if at_once == 1:
             rig.note()
         else:
-            rig.tally.note_all([HTTP, A, CLIENT] * at_once)
+            rig.tally.note_all([HTTP + A, CLIENT] * at_once)
     assert FULL <= len(rig.blocks()[0].events) < FULL + at_once
 
 
@@ -290,7 +290,7 @@ def test_a_request_of_an_application_tells_who_sent_it() -> None:
 async def test_a_process_that_does_not_count_notes_nothing() -> None:
     NO_TALLY.start()
     NO_TALLY.note(HTTP, A, CLIENT)
-    NO_TALLY.note_all([HTTP, A, CLIENT])
+    NO_TALLY.note_all([HTTP + A, CLIENT])
     assert NO_TALLY.web_client("", b"", b"") == b""
     NO_TALLY.note_visit(HTTP, A, Visitor(""))
     assert not NO_TALLY.is_proxy("127.0.0.1")
