@@ -192,18 +192,28 @@ class Pair:
 
 
 @asynccontextmanager
-async def link_at(url: str, data_dir: Path, **settings: float) -> AsyncIterator[Pair]:
-    """Open a register on a database, with a secondary node and a relay at work."""
+async def unlinked_at(url: str, data_dir: Path, **settings: float) -> AsyncIterator[Pair]:
+    """Open a register on a database and a secondary node, with nothing between them.
+
+    For other clients of the secondary node: a prefix belongs to whoever names it first.
+    """
     chosen = SessionSettings(poll_s=0.01, **settings)  # type: ignore[arg-type]
     async with register_at(url, clock=utc_now) as register:
         pair = Pair(register, data_dir, chosen)
         try:
             await pair.start_secondary()
-            pair.start_relay()
             yield pair
         finally:
             await pair.stop_relay()
             await pair.stop_secondary()
+
+
+@asynccontextmanager
+async def link_at(url: str, data_dir: Path, **settings: float) -> AsyncIterator[Pair]:
+    """Open a register on a database, with a secondary node and a relay at work."""
+    async with unlinked_at(url, data_dir, **settings) as pair:
+        pair.start_relay()
+        yield pair
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:

@@ -27,7 +27,7 @@ from sync.proto.idlink.v1 import secondary_link_pb2 as pb
 from sync.relay.equivocation import SEPARATOR
 from sync.secondary.verification import Entry
 from tests.builders import ORIGIN, PRODUCER, lot, register_at
-from tests.link import Pair, link_at, until, utc_now
+from tests.link import Pair, link_at, unlinked_at, until, utc_now
 from tests.link_client import link_client
 from tests.tiny_log import PREFIX, TinyLog, identifier
 
@@ -102,7 +102,7 @@ async def test_a_second_log_of_the_same_key_is_refused_and_both_notes_are_kept(
     log, fork = TinyLog(), TinyLog(salts=1)
     log.register(range(20))
     fork.register(range(20))
-    async with link_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair:
+    async with unlinked_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair:
         async with link_client(pair.address, log) as client:
             await client.open()
             await client.send()
@@ -126,7 +126,7 @@ async def test_an_old_checkpoint_is_refused(tmp_path: Path) -> None:
     log = TinyLog()
     log.register(range(20))
     async with (
-        link_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair,
+        unlinked_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair,
         link_client(pair.address, log) as client,
     ):
         await client.open()
@@ -141,7 +141,7 @@ async def test_forged_leaves_are_refused_one_way_or_the_other(tmp_path: Path) ->
     log, forger = TinyLog(), TinyLog(salts=1)
     log.register(range(10))
     async with (
-        link_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair,
+        unlinked_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair,
         link_client(pair.address, log) as client,
     ):
         await client.open()
@@ -164,7 +164,7 @@ async def test_a_missing_leaf_is_named_and_what_follows_is_not_held(tmp_path: Pa
     log = TinyLog()
     log.register(range(20))
     async with (
-        link_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair,
+        unlinked_at(f"sqlite:///{tmp_path}/x.db", tmp_path / "peer") as pair,
         link_client(pair.address, log) as client,
     ):
         await client.open()
