@@ -137,7 +137,8 @@ class LookupCycle(OwnCycle):
             self._look_up(step)
             return
         if isinstance(outcome, Answer) and is_ready(question, outcome, step):
-            front.memory.keep_ready(self._url, ReadyReply(outcome, step.head, step.body))
+            event = _HTTP + outcome.subject
+            front.memory.keep_ready(self._url, ReadyReply(outcome, step.head, step.body, event))
         self._finish_look_up(question, outcome, step)
 
     def _finish_look_up(

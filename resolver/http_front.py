@@ -20,7 +20,6 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from node.domain.resolution_event import Channel
 from resolver.front import Front
 from resolver.http_cycle import LookupCycle, OwnCycle, finished_cycle
 from resolver.http_faces import HANDLES, Question
@@ -30,7 +29,6 @@ from resolver.memory_cache import ReadyReply
 from resolver.tally.web_clients import AGENT_FIELD, FORWARDED_FIELD, Visitor
 from resolver.tls_protocol import ASGI_TLS
 
-_HTTP = Channel.HTTP.part
 _READING = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 # Header fields for which the bytes kept for a URL are not the whole reply.
 _SPECIAL = frozenset((b"authorization", b"expect", b"if-none-match", b"origin", b"upgrade"))
@@ -163,7 +161,7 @@ class LookupProtocol(HttpToolsProtocol):
                 or self._tally.epoch != self._client_epoch
             ):
                 self._learn_client()
-            self._tally.note(_HTTP, ready.answer.subject, self._client)
+            self._tally.note_event(ready.event, self._client)
         elif not self.transport.is_closing():
             self._route()
 

@@ -24,20 +24,22 @@ _WITHHELD_BYTES = 200
 class ReadyReply:
     """What is written for one URL after the status line and the date: `head` ends the header.
 
+    `event` is what is noted of a look-up, but for its client (`node.domain.resolution_event`).
     Other faces keep subclasses of their own, under keys that no URL begins with.
     """
 
-    __slots__ = ("answer", "body", "head")
+    __slots__ = ("answer", "body", "event", "head")
 
-    def __init__(self, answer: Answer, head: bytes, body: bytes) -> None:
+    def __init__(self, answer: Answer, head: bytes, body: bytes, event: bytes) -> None:
         self.answer = answer
         self.head = head
         self.body = body
+        self.event = event
 
     @property
     def own_bytes(self) -> int:
         """How many bytes it adds to those of the answer, to which the body belongs."""
-        return len(self.head)
+        return len(self.head) + len(self.event)
 
 
 class MemoryCache:

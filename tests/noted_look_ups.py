@@ -19,6 +19,10 @@ class NotedLookUps(NoTally):
         """Keep an event."""
         self._parts += (channel, subject, client)
 
+    def note_event(self, event: bytes, client: bytes) -> None:
+        """Keep an event."""
+        self._parts += (event, client)
+
     def note_all(self, parts: list[bytes]) -> None:
         """Keep events."""
         self._parts += parts

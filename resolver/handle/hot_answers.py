@@ -63,15 +63,15 @@ class ReadyMessage(ReadyReply):
     hit goes into fetching memory, so what replies have in common is one object.
     """
 
-    __slots__ = ("event", "packets", "size", "stale_at", "subject")
+    __slots__ = ("packets", "size", "stale_at", "subject")
 
     def __init__(self, answer: Answer, message: bytes, *, subject: bytes, stale_at: float) -> None:
         head = message[:8]
-        super().__init__(answer, _USUAL_HEAD if head == _USUAL_HEAD else head, message[12:])
+        usual = _USUAL_HEAD if head == _USUAL_HEAD else head
+        super().__init__(answer, usual, message[12:], _UDP + subject)
         self.packets = tuple(split(message)) if len(message) <= LONGEST_DATAGRAM_REPLY_BYTES else ()
         self.size = sum(map(len, self.packets))
         self.subject = subject
-        self.event = _UDP + subject if self.packets else b""
         self.stale_at = stale_at
 
     @property

@@ -91,6 +91,15 @@ class Tally:
         if self._events >= FULL:
             self.flush()
 
+    def note_event(self, event: bytes, client: bytes) -> None:
+        """Note a look-up whose channel and subject are one already."""
+        buffer = self._buffer
+        buffer += event
+        buffer += client
+        self._events += 1
+        if self._events >= FULL:
+            self.flush()
+
     def note_all(self, parts: list[bytes]) -> None:
         """Note look-ups: of each in turn channel with subject, and client."""
         self._buffer += b"".join(parts)
@@ -174,6 +183,9 @@ class NoTally:
         """Do nothing."""
 
     def note(self, _channel: bytes, _subject: bytes, _client: bytes) -> None:
+        """Do nothing."""
+
+    def note_event(self, _event: bytes, _client: bytes) -> None:
         """Do nothing."""
 
     def note_all(self, _parts: list[bytes]) -> None:

@@ -15,7 +15,7 @@ def answer(key: str) -> Answer:
 def cached(cache: MemoryCache, key: str) -> Answer:
     made = answer(key)
     cache.put(made)
-    cache.keep_ready(f"/id/{key}".encode(), ReadyReply(made, b"head", b"body"))
+    cache.keep_ready(f"/id/{key}".encode(), ReadyReply(made, b"head", b"body", b"event"))
     return made
 
 
@@ -37,7 +37,7 @@ def test_replaced_answer_is_dead_and_the_new_one_is_served() -> None:
 
 def test_reply_of_an_answer_that_is_not_kept_is_not_kept_either() -> None:
     cache = MemoryCache()
-    cache.keep_ready(b"/id/1/A", ReadyReply(answer("1/A"), b"", b""))
+    cache.keep_ready(b"/id/1/A", ReadyReply(answer("1/A"), b"", b"", b""))
     assert cache.ready_at(b"/id/1/A") is None
 
 

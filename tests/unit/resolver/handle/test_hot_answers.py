@@ -189,7 +189,7 @@ async def test_kept_reply_dies_with_its_answer_and_of_age(rig: Rig) -> None:
 
 async def test_ready_reply_of_http_is_never_taken_for_a_message(rig: Rig) -> None:
     answer = await rig.lookup.resolve(A)
-    rig.lookup.memory.keep_ready(b"/1/A", ReadyReply(answer, b"head", b"body"))
+    rig.lookup.memory.keep_ready(b"/1/A", ReadyReply(answer, b"head", b"body", b"event"))
     assert rig.hot.find(b"/1/A") is None
 
 

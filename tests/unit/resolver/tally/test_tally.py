@@ -92,7 +92,8 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def test_what_is_noted_becomes_one_block_of_a_flush(rig: Rig) -> None:
-    rig.note(3)
+    rig.note(2)
+    rig.tally.note_event(HTTP + A, CLIENT)
     rig.tally.note_all([UDP + B, CLIENT])
     rig.tally.flush()
     rig.tally.flush()
@@ -290,6 +291,7 @@ def test_a_request_of_an_application_tells_who_sent_it() -> None:
 async def test_a_process_that_does_not_count_notes_nothing() -> None:
     NO_TALLY.start()
     NO_TALLY.note(HTTP, A, CLIENT)
+    NO_TALLY.note_event(HTTP + A, CLIENT)
     NO_TALLY.note_all([HTTP + A, CLIENT])
     assert NO_TALLY.web_client("", b"", b"") == b""
     NO_TALLY.note_visit(HTTP, A, Visitor(""))
