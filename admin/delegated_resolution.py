@@ -136,7 +136,7 @@ class DelegatedResolution:
         except InvalidInput:
             key = ""
         client = client_part(packed_address(caller.address), f"peer:{self._name_of(caller)}")
-        self._tally.note(_GRPC, subject_part(outcome, key), client)
+        self._tally.note(_GRPC + subject_part(outcome, key), client)
 
     def _name_of(self, caller: Caller) -> str:
         """Return the secondary node's name; others have the beginning of their key's pin."""

@@ -161,7 +161,7 @@ class LookupProtocol(HttpToolsProtocol):
                 or self._tally.epoch != self._client_epoch
             ):
                 self._learn_client()
-            self._tally.note_event(ready.event, self._client)
+            self._tally.note(ready.event, self._client)
         elif not self.transport.is_closing():
             self._route()
 

@@ -15,11 +15,7 @@ class NotedLookUps(NoTally):
         self._clients = clients or WebClients()
         self._parts: list[bytes] = []
 
-    def note(self, channel: bytes, subject: bytes, client: bytes) -> None:
-        """Keep an event."""
-        self._parts += (channel, subject, client)
-
-    def note_event(self, event: bytes, client: bytes) -> None:
+    def note(self, event: bytes, client: bytes) -> None:
         """Keep an event."""
         self._parts += (event, client)
 
@@ -33,7 +29,7 @@ class NotedLookUps(NoTally):
 
     def note_visit(self, channel: bytes, subject: bytes, visitor: Visitor, actor: str = "") -> None:
         """Keep an event."""
-        self.note(channel, subject, self._clients.part_of_visitor(visitor, actor))
+        self.note(channel + subject, self._clients.part_of_visitor(visitor, actor))
 
     def is_proxy(self, peer: str) -> bool:
         """Say whether what a peer forwards is believed."""

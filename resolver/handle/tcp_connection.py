@@ -151,7 +151,7 @@ class TCPConnection(asyncio.Protocol):
             ):
                 self._counts.memory += 1
                 self._transport.write(b"".join((ready.head, data[8:12], ready.body)))
-                self._note(_TCP, ready.subject, self._client)
+                self._note(_TCP + ready.subject, self._client)
                 return
         if not self._is_at_end:
             if not self._buffer:
@@ -274,7 +274,7 @@ class TCPConnection(asyncio.Protocol):
             return
         if not self._transport.is_closing():
             self._transport.write(reply)
-            self._note(_TCP, subject, self._client)
+            self._note(_TCP + subject, self._client)
         self._end_one()
 
     async def _serve(self, request: bytes) -> None:
@@ -285,7 +285,7 @@ class TCPConnection(asyncio.Protocol):
                     break
                 self._transport.write(reply)
                 for subject, actor in noted:
-                    self._note(_TCP, subject, client_part(self._address, actor))
+                    self._note(_TCP + subject, client_part(self._address, actor))
                 noted.clear()
                 await self._until_writable()
         except Exception as error:  # noqa: BLE001 - stream edge: a request ends nothing but itself

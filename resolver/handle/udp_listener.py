@@ -204,7 +204,7 @@ class UDPListener:
 
     def _note(self, source: Source, look_up: NotedLookUp) -> None:
         client = client_part(packed_address(source[0]), look_up.actor)
-        self._tally.note(_UDP, look_up.subject, client)
+        self._tally.note(_UDP + look_up.subject, client)
 
     def _reply(self, request: bytes, network: int, source: Source, message: bytes) -> bool:
         """Send a reply, and say whether it has been."""

@@ -81,18 +81,8 @@ class Tally:
         self.flush()
         await asyncio.to_thread(self._spool.close)
 
-    def note(self, channel: bytes, subject: bytes, client: bytes) -> None:
-        """Note a look-up, its parts as in `node.domain.resolution_event`."""
-        buffer = self._buffer
-        buffer += channel
-        buffer += subject
-        buffer += client
-        self._events += 1
-        if self._events >= FULL:
-            self.flush()
-
-    def note_event(self, event: bytes, client: bytes) -> None:
-        """Note a look-up whose channel and subject are one already."""
+    def note(self, event: bytes, client: bytes) -> None:
+        """Note a look-up: channel with subject, and client (`node.domain.resolution_event`)."""
         buffer = self._buffer
         buffer += event
         buffer += client
@@ -113,7 +103,7 @@ class Tally:
 
     def note_visit(self, channel: bytes, subject: bytes, visitor: Visitor, actor: str = "") -> None:
         """Note a look-up over HTTP, as in `WebClients.part_of_visitor`."""
-        self.note(channel, subject, self._web.part_of_visitor(visitor, actor))
+        self.note(channel + subject, self._web.part_of_visitor(visitor, actor))
 
     def is_proxy(self, peer: str) -> bool:
         """Say whether what an HTTP peer forwards is believed."""
@@ -182,10 +172,7 @@ class NoTally:
     async def close(self) -> None:
         """Do nothing."""
 
-    def note(self, _channel: bytes, _subject: bytes, _client: bytes) -> None:
-        """Do nothing."""
-
-    def note_event(self, _event: bytes, _client: bytes) -> None:
+    def note(self, _event: bytes, _client: bytes) -> None:
         """Do nothing."""
 
     def note_all(self, _parts: list[bytes]) -> None:

@@ -57,10 +57,10 @@ class Rig:
 
     def note(self, times: int = 1) -> None:
         for _ in range(times):
-            self.tally.note(HTTP, A, CLIENT)
+            self.tally.note(HTTP + A, CLIENT)
 
     def ask(self, agent: bytes = b"", peer: str = "192.0.2.1", forwarded: bytes = b"") -> None:
-        self.tally.note(HTTP, A, self.tally.web_client(peer, forwarded, agent))
+        self.tally.note(HTTP + A, self.tally.web_client(peer, forwarded, agent))
 
     def measure(self) -> None:
         """Have the thread see how much room there is, and hear of it."""
@@ -92,8 +92,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def test_what_is_noted_becomes_one_block_of_a_flush(rig: Rig) -> None:
-    rig.note(2)
-    rig.tally.note_event(HTTP + A, CLIENT)
+    rig.note(3)
     rig.tally.note_all([UDP + B, CLIENT])
     rig.tally.flush()
     rig.tally.flush()
@@ -290,8 +289,7 @@ def test_a_request_of_an_application_tells_who_sent_it() -> None:
 
 async def test_a_process_that_does_not_count_notes_nothing() -> None:
     NO_TALLY.start()
-    NO_TALLY.note(HTTP, A, CLIENT)
-    NO_TALLY.note_event(HTTP + A, CLIENT)
+    NO_TALLY.note(HTTP + A, CLIENT)
     NO_TALLY.note_all([HTTP + A, CLIENT])
     assert NO_TALLY.web_client("", b"", b"") == b""
     NO_TALLY.note_visit(HTTP, A, Visitor(""))
