@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from admin.counting_parts import tally_folder
 from admin.node_identity import key_folder
+from admin.parts import tally_folder
 from node.config import Config
 from node.counting.chain import after, subject_of
 from node.counting.evidence import read_events

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admin.node_identity import key_folder
-from admin.parts import Clock, Register
+from admin.parts import Clock, Register, tally_folder
 from node.config import Config
 from node.counting.campaigns import Campaigns
 from node.counting.chain import Chain, Gap
@@ -39,11 +39,6 @@ class Counting:
     campaigns: Campaigns
     tallying: Tallying
     settle_s: float
-
-
-def tally_folder(config: Config) -> TallyFolder:
-    """Return where spools and journals lie."""
-    return TallyFolder(config.data_dir / "tally")
 
 
 async def build_counting(config: Config, register: Register, clock: Clock) -> Counting:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from admin.counting_parts import Counting, tally_folder
+from admin.counting_parts import Counting
 from admin.listening import is_loopback
-from admin.parts import Register, utc_now
+from admin.parts import Register, tally_folder, utc_now
 from admin.sync_parts import certificate_expires_at
 from node.api.access_control import AccessControl
 from node.api.app import Faces

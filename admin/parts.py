@@ -85,6 +85,16 @@ class Register:
     timings: Timings
 
 
+def now_ms() -> int:
+    """Return the time of the machine, Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def tally_folder(config: Config) -> TallyFolder:
+    """Return where spools, journals and timings lie."""
+    return TallyFolder(config.data_dir / "tally")
+
+
 def database_url(config: Config) -> str:
     """Return the address of the register's database."""
     return config.database.url.reveal()
@@ -120,10 +130,10 @@ async def build_register(
         poll_s=config.sequencer.poll.total_seconds(),
     )
     timings = Timings(
-        TallyFolder(config.data_dir / "tally"),
+        tally_folder(config),
         process=str(os.getpid()),
         kept=config.tally.retention,
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=now_ms,
     )
     limits = config.registration
     collaborators = (database, directory, sealer, minter, genealogy, clock)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from admin.counting_parts import tally_folder
 from admin.day_figures import DayFigures
 from admin.node_particulars import Particulars, report_prefix
-from admin.parts import Clock, Register
+from admin.parts import Clock, Register, tally_folder
 from admin.snms_parts import build_snms_peer, speaks_snms
 from node.config import Config, Sync
 from node.domain.prefix import PrefixState

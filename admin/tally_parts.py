@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 
-from admin.parts import CountsCollector, Register, utc_now
+from admin.parts import CountsCollector, Register, now_ms, tally_folder, utc_now
 from node.api.access_control import AccessControl
 from node.config import Config
 from node.errors import NotAuthenticated
@@ -32,12 +31,12 @@ def build_tally(config: Config, register: Register) -> AnyTally:
 
     return Tally(
         SpoolFiles(
-            config.data_dir / "tally" / "spool",
+            tally_folder(config).spools,
             process=str(os.getpid()),
             limit=settings.spool_limit,
         ),
         WebClients(trusted_proxies=config.http.trusted_proxies, actor_of=actor_of),
-        clock_ms=lambda: time.time_ns() // 1_000_000,
+        clock_ms=now_ms,
         flush_s=settings.flush.total_seconds(),
         counts=counts,
     )

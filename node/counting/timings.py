@@ -77,17 +77,24 @@ class Timings:
         try:
             while True:
                 await asyncio.sleep(LOOK_S)
-                self.flush(self._now_ms())
+                if lines := self._take(self._now_ms()):
+                    await asyncio.to_thread(self._write, lines)
         finally:
             self.flush(self._now_ms() + SPAN_MS)
 
     def flush(self, ends_ms: int) -> None:
         """Write the spans that end until then; what the disk does not take is lost."""
+        self._write(self._take(ends_ms))
+
+    def _take(self, ends_ms: int) -> Mapping[str, bytes]:
         lines = defaultdict[str, bytes](bytes)
         for subject in get_args(Subject):
             watch: Stopwatch = getattr(self, subject)
             for begins_ms, timing in watch.take(ends_ms).items():
                 lines[_day(begins_ms)] += encode_span(TimedSpan(subject, begins_ms, timing))
+        return lines
+
+    def _write(self, lines: Mapping[str, bytes]) -> None:
         try:
             for day, text in lines.items():
                 self._append(day, text)
