@@ -16,7 +16,7 @@ from node.domain.template import Template
 from node.storage import alarm_queries, log_queries, position_queries, reconciliation_queries
 from node.storage.reconciliation_queries import Reconciliation
 from node.telemetry import Metrics
-from sync.grpc_link import GrpcPeer
+from sync.grpc_link import GrpcLink, GrpcPeer
 from sync.link_credentials import LinkCredentials
 from sync.peer import Hello, Link, Peer
 from sync.relay.announcements import Particulars
@@ -54,6 +54,25 @@ class Orders:
 def utc_now() -> datetime:
     """Return the time of the machine."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class AlteredPeer:
+    """A secondary node of whose links something is altered, as on the way or by one that lies."""
+
+    peer: GrpcPeer
+    alter: Callable[[GrpcLink], None]
+
+    @property
+    def name(self) -> str:
+        return self.peer.name
+
+    @asynccontextmanager
+    async def open(self, hello: Hello) -> AsyncIterator[Link]:
+        async with self.peer.open(hello) as link:
+            assert isinstance(link, GrpcLink)
+            self.alter(link)
+            yield link
 
 
 @dataclass

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,11 +13,11 @@ from node.domain.signed_note import Ed25519Cosigner, parse_note, parse_verifier_
 from node.storage import alarm_queries, log_queries, position_queries, receipt_queries
 from node.storage.alarm_queries import Alarm
 from node.storage.receipt_queries import Errand, StoredReceipt
-from sync.grpc_link import GrpcPeer
-from sync.peer import CANNOT, Hello, Link, ReceiptAnswer
+from sync.grpc_link import GrpcLink
+from sync.peer import CANNOT, ReceiptAnswer
 from sync.secondary.faults import Script, parse_script
 from tests.builders import ORIGIN, register_at
-from tests.link import PEER, Pair, link_at, until
+from tests.link import PEER, AlteredPeer, Pair, link_at, until
 
 Answering = Callable[[ReceiptAnswer], ReceiptAnswer]
 
@@ -130,27 +128,18 @@ async def test_receipts_nobody_asked_for_make_room_within_their_hour(store_url: 
         assert [row[0] for row in rows] == [1, 2, 4]
 
 
-@dataclass(frozen=True)
-class ForgingPeer:
-    """A secondary node whose receipts are altered on their way, or that has learnt to lie."""
+def forging(altered: Answering) -> Callable[[GrpcLink], None]:
+    """Alter the receipts of a link."""
 
-    peer: GrpcPeer
-    altered: Answering
+    def alter(link: GrpcLink) -> None:
+        real = link.issue_receipt
 
-    @property
-    def name(self) -> str:
-        return self.peer.name
+        async def issue_receipt(size: int) -> ReceiptAnswer:
+            return altered(await real(size))
 
-    @asynccontextmanager
-    async def open(self, hello: Hello) -> AsyncIterator[Link]:
-        async with self.peer.open(hello) as link:
-            real = link.issue_receipt
+        link.issue_receipt = issue_receipt  # type: ignore[method-assign]
 
-            async def issue_receipt(size: int) -> ReceiptAnswer:
-                return self.altered(await real(size))
-
-            link.issue_receipt = issue_receipt  # type: ignore[method-assign]
-            yield link
+    return alter
 
 
 def with_another_key(answer: ReceiptAnswer) -> ReceiptAnswer:
@@ -176,7 +165,7 @@ async def test_a_forged_receipt_raises_an_alarm_and_is_not_kept(
         await pair.stop_relay()
         pair.faults.play(parse_script('[[fault]]\nkind = "refuse"\ncode = "invalid"\nafter = 9'))
         await pair.register_and_log(range(10))
-        pair.start_relay(ForgingPeer(pair.peer, altered))
+        pair.start_relay(AlteredPeer(pair.peer, forging(altered)))
         assert (await asked(pair, 10)).failure == "wrong_receipt"
         assert await newest(pair) is None
         (alarm,) = await alarms(pair)
@@ -202,7 +191,7 @@ async def test_a_well_signed_receipt_of_another_tree_raises_an_alarm(tmp_path: P
             return ReceiptAnswer(sign_receipt(other, witness))
 
         await pair.register_and_log(range(10))
-        pair.start_relay(ForgingPeer(pair.peer, of_another_tree))
+        pair.start_relay(AlteredPeer(pair.peer, forging(of_another_tree)))
         assert (await asked(pair, 10)).failure == "wrong_receipt"
         assert [alarm.kind for alarm in await alarms(pair)] == ["wrong_receipt"]
 
@@ -212,7 +201,9 @@ async def test_a_peer_without_receipts_is_noted_and_synced_all_the_same(tmp_path
     async with link_at(url, tmp_path / "peer") as pair:
         await pair.stop_relay()
         await pair.register_and_log(range(10))
-        pair.start_relay(ForgingPeer(pair.peer, lambda _answer: ReceiptAnswer(b"", CANNOT)))
+        pair.start_relay(
+            AlteredPeer(pair.peer, forging(lambda _answer: ReceiptAnswer(b"", CANNOT)))
+        )
         assert (await asked(pair, 10)).failure == CANNOT
         await pair.in_step()
         assert (await alarms(pair), await newest(pair)) == ([], None)

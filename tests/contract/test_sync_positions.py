@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,11 @@ from node.domain.signed_note import parse_verifier_key
 from node.storage import position_queries
 from node.storage.engine import Database
 from node.storage.position_queries import PeerPosition
-from sync.grpc_link import GrpcPeer
-from sync.peer import Answer, CheckpointAnswer, CheckpointCode, Hello, Link
+from sync.grpc_link import GrpcLink
+from sync.peer import Answer, CheckpointAnswer, CheckpointCode
 from sync.relay.opening import settle_position
 from tests.builders import register_at
-from tests.link import PEER, link_at, until
+from tests.link import PEER, AlteredPeer, link_at, until
 
 AT = "2026-11-21T09:00:00.000Z"
 NEVER = PeerPosition(PEER, "", 0, 0, "")
@@ -84,33 +83,24 @@ async def test_what_another_relay_sent_meanwhile_is_no_rollback(
         assert await pair.ledger.position() == after
 
 
-@dataclass(frozen=True)
-class OvertakingPeer:
-    """A secondary node that has just cosigned more, `beyond` the size offered, for another."""
+def overtaken_by(beyond: int) -> Callable[[GrpcLink], None]:
+    """Answer the first offer as a peer that has just cosigned more, so much `beyond` it."""
 
-    peer: GrpcPeer
-    beyond: int
+    def alter(link: GrpcLink) -> None:
+        real, overtaken = link.answers, False
 
-    @property
-    def name(self) -> str:
-        return self.peer.name
+        async def answers() -> AsyncIterator[Answer]:
+            nonlocal overtaken
+            async for answer in real():
+                if isinstance(answer, CheckpointAnswer) and not overtaken:
+                    overtaken, size = True, answer.size + beyond
+                    yield replace(answer, code=CheckpointCode.OLDER, size=size, line=b"")
+                else:
+                    yield answer
 
-    @asynccontextmanager
-    async def open(self, hello: Hello) -> AsyncIterator[Link]:
-        async with self.peer.open(hello) as link:
-            real, overtaken = link.answers, False
+        link.answers = answers  # type: ignore[method-assign]
 
-            async def answers() -> AsyncIterator[Answer]:
-                nonlocal overtaken
-                async for answer in real():
-                    if isinstance(answer, CheckpointAnswer) and not overtaken:
-                        overtaken, size = True, answer.size + self.beyond
-                        yield replace(answer, code=CheckpointCode.OLDER, size=size, line=b"")
-                    else:
-                        yield answer
-
-            link.answers = answers  # type: ignore[method-assign]
-            yield link
+    return alter
 
 
 @pytest.mark.parametrize(("beyond", "alarms"), [(0, []), (1, ["witness_refused"])])
@@ -120,7 +110,7 @@ async def test_only_a_checkpoint_beyond_our_log_is_alarming(
     async with link_at(f"sqlite:///{tmp_path}/xibiao.db", tmp_path / "peer") as pair:
         await pair.stop_relay()
         await pair.register_and_log(range(10))
-        pair.start_relay(OvertakingPeer(pair.peer, beyond))
+        pair.start_relay(AlteredPeer(pair.peer, overtaken_by(beyond)))
 
         async def is_settled() -> bool:
             cosigned = (await pair.ledger.position()).cosigned_size
